@@ -1,0 +1,23 @@
+// The extension module a2p._core: registers every operation, and nothing else.
+#include <pybind11/pybind11.h>
+
+#include "a2p/thread_pool.h"
+
+namespace py = pybind11;
+using namespace py::literals;
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "Native operations of a2p.";
+  m.attr("__version__") = A2P_VERSION;
+  m.def("thread_count", &a2p::thread_count, "Number of threads native operations use by default.");
+  m.def(
+      "set_thread_count",
+      [](int count) {
+        if (count < 0) {
+          throw py::value_error("count must be at least 0; got " + std::to_string(count) +
+                                ". Use 0 for the hardware's number.");
+        }
+        a2p::set_thread_count(count);
+      },
+      "count"_a, "Sets the default number of threads; 0 restores the hardware's number.");
+}

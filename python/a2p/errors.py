@@ -1,0 +1,48 @@
+"""Every error that a2p raises on purpose, each also the builtin type a caller would expect.
+
+A message says what was required, what arrived, and what to do.
+"""
+
+
+class A2PError(Exception):
+    """The base of every error that a2p raises on purpose."""
+
+
+class ConfigError(A2PError, ValueError):
+    """A setting is out of its range or contradicts another."""
+
+
+class ImageError(A2PError, ValueError):
+    """An image cannot be read, or is not of the required form."""
+
+
+class BoxError(A2PError, ValueError):
+    """A hand box given by the caller is not usable."""
+
+
+class CameraError(A2PError, ValueError):
+    """Camera intrinsics are not usable."""
+
+
+class ShapeError(A2PError, ValueError):
+    """An array has another shape, dtype or device than required, or holds NaN or infinity."""
+
+
+class MeshError(A2PError, ValueError):
+    """A mesh is not usable: wrong shape, index out of range, inconsistent orientation."""
+
+
+class HandModelError(A2PError, ValueError):
+    """A hand model file lacks what a hand model needs."""
+
+
+class UnsafeFileError(A2PError, ValueError):
+    """A file asks to run code or to build objects beyond the allowed ones; nothing of it ran."""
+
+
+class BackendError(A2PError, RuntimeError):
+    """A backend that was asked for by name cannot run here."""
+
+
+class OutputError(A2PError, OSError):
+    """A result cannot be written."""

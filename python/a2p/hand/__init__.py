@@ -1,0 +1,1 @@
+"""The hand model: parameters in, a posed mesh, joints and keypoints out."""

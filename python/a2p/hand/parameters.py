@@ -1,0 +1,49 @@
+"""What poses a hand: rotations, shape and place, under smplx's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class HandParameters:
+    """The parameters of one hand, or of a batch of hands with any leading dimensions.
+
+    Rotations are axis-angle (rad). `global_orient` turns the hand about its rest wrist joint; `transl` is added
+    afterwards, so the posed wrist lies at `rest_wrist(betas) + transl`. The frame is the camera's: x right, y down,
+    z forward.
+    """
+
+    global_orient: Float[Tensor, "*batch 3"]
+    hand_pose: Float[Tensor, "*batch 15 3"]
+    betas: Float[Tensor, "*batch 10"]
+    transl: Float[Tensor, "*batch 3"]
+
+    @classmethod
+    def zeros(
+        cls, *batch: int, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    ) -> HandParameters:
+        """Returns the flat hand of mean shape at the origin."""
+        return cls(
+            global_orient=torch.zeros(*batch, 3, dtype=dtype, device=device),
+            hand_pose=torch.zeros(*batch, 15, 3, dtype=dtype, device=device),
+            betas=torch.zeros(*batch, 10, dtype=dtype, device=device),
+            transl=torch.zeros(*batch, 3, dtype=dtype, device=device),
+        )
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> HandParameters:
+        """Returns the parameters with `function` applied to every tensor."""
+        return HandParameters(**{field.name: function(getattr(self, field.name)) for field in fields(self)})
+
+    def to(self, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> HandParameters:
+        """Returns the parameters in another dtype or on another device."""
+        return self.map(lambda tensor: tensor.to(dtype=dtype, device=device))
+
+    def __getitem__(self, index: int | slice | Tensor) -> HandParameters:
+        """Returns the hands at `index` of the first batch dimension."""
+        return self.map(lambda tensor: tensor[index])

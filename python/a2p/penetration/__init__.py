@@ -1,0 +1,1 @@
+"""Mesh-mesh penetration: depth, signed distance, volume, and their gradients."""

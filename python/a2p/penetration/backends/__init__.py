@@ -1,0 +1,1 @@
+"""One module a backend; `reference` is what correct means."""

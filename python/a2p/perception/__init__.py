@@ -1,0 +1,1 @@
+"""From an image to hands in it: boxes, handedness, 21 keypoints."""

@@ -1,0 +1,1 @@
+"""Stage 2: hands that do not pass through each other."""
