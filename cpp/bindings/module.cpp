@@ -6,6 +6,8 @@
 namespace py = pybind11;
 using namespace py::literals;
 
+void register_isa(py::module_& m);
+
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Native operations of a2p.";
   m.attr("__version__") = A2P_VERSION;
@@ -20,4 +22,5 @@ PYBIND11_MODULE(_core, m) {
         a2p::set_thread_count(count);
       },
       "count"_a, "Sets the default number of threads; 0 restores the hardware's number.");
+  register_isa(m);
 }
