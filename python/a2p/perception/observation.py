@@ -1,0 +1,29 @@
+"""What perception says of one hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from jaxtyping import Float
+from torch import Tensor
+
+Handedness: TypeAlias = Literal["left", "right"]
+"""The person's own."""
+
+
+@dataclass(frozen=True)
+class HandObservation:
+    """One hand found in an image. Keypoints are in MediaPipe's order."""
+
+    handedness: Handedness
+    score: float
+    """How likely it is a hand of this handedness, in [0, 1]."""
+    box_xyxy_px: tuple[float, float, float, float]
+    """The keypoints' bounding box, or the caller's box."""
+    keypoints_2d: Float[Tensor, "21 2"]
+    """Image px, float32; the centre of the top left pixel is (0.5, 0.5)."""
+    keypoint_confidence: Float[Tensor, " 21"]
+    """In (0, 1]."""
+    keypoints_3d: Float[Tensor, "21 3"]
+    """m, along the camera's axes, about the hand's centre; an average hand's size."""
