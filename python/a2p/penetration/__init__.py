@@ -1,1 +1,7 @@
 """Mesh-mesh penetration: depth, signed distance, volume, and their gradients."""
+
+from a2p.penetration.api import PenetrationDepth, penetration_depth, signed_distance
+from a2p.penetration.dispatch import runnable_backends
+from a2p.penetration.loss import DepthLoss
+
+__all__ = ["DepthLoss", "PenetrationDepth", "penetration_depth", "runnable_backends", "signed_distance"]
