@@ -1,7 +1,9 @@
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "a2p/isa.h"
 
@@ -10,21 +12,18 @@ using namespace py::literals;
 
 namespace {
 
-py::list runnable_names() {
-  py::list names;
-  for (const a2p::Isa isa : a2p::runnable_isas()) names.append(a2p::name_of(isa));
+std::vector<std::string> runnable_names() {
+  std::vector<std::string> names;
+  for (const a2p::Isa isa : a2p::runnable_isas()) names.emplace_back(a2p::name_of(isa));
   return names;
 }
 
-void choose_isa(const py::object& name) {
+void choose_isa(const std::optional<std::string>& name) {
   std::optional<a2p::Isa> isa;
-  if (!name.is_none()) {
-    isa = a2p::isa_from_name(py::cast<std::string>(name));
-    if (!isa) isa = static_cast<a2p::Isa>(-1);
-  }
+  if (name) isa = a2p::isa_from_name(*name).value_or(static_cast<a2p::Isa>(-1));
   if (!a2p::set_isa(isa)) {
-    throw py::value_error("name must be one of " + std::string(py::str(runnable_names())) + " or None; got " +
-                          std::string(py::repr(name)) + ". Use None for the best of them.");
+    throw py::value_error("name must be one of " + std::string(py::str(py::cast(runnable_names()))) +
+                          " or None; got '" + *name + "'. Use None for the best of them.");
   }
 }
 

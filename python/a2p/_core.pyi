@@ -2,17 +2,36 @@
 Native operations of a2p.
 """
 from __future__ import annotations
+import numpy
+import numpy.typing
 import typing
-__all__: list[str] = ['isa', 'runnable_isas', 'set_isa', 'set_thread_count', 'thread_count']
+__all__: list[str] = ['SkinningModel', 'isa', 'runnable_isas', 'set_isa', 'set_thread_count', 'thread_count']
+class SkinningModel:
+    """
+    A hand model laid out for skinning. See a2p/skinning.h.
+    """
+    def __init__(self, v_template: typing.Any, shapedirs: typing.Any, posedirs: typing.Any, joint_template: typing.Any, joint_shapedirs: typing.Any, weights: typing.Any, parents: typing.Any) -> None:
+        ...
+    def forward(self, global_orient: typing.Any, hand_pose: typing.Any, betas: typing.Any, transl: typing.Any, *, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+        """
+        Returns vertices (b, v, 3), joints (b, 16, 3) and joint_rotmats (b, 16, 3, 3).
+        """
+    def vjp(self, global_orient: typing.Any, hand_pose: typing.Any, betas: typing.Any, transl: typing.Any, d_vertices: typing.Any, d_joints: typing.Any, d_joint_rotmats: typing.Any, *, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+        """
+        Returns the gradient for each parameter; None stands for a zero gradient.
+        """
+    @property
+    def vertex_count(self) -> int:
+        ...
 def isa() -> str:
     """
     Instruction set that native operations run with.
     """
-def runnable_isas() -> list:
+def runnable_isas() -> list[str]:
     """
     Instruction sets that run on this processor, by ascending preference.
     """
-def set_isa(name: typing.Any) -> None:
+def set_isa(name: str | None) -> None:
     """
     Chooses the instruction set of later calls; None restores the best.
     """

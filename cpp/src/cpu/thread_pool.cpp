@@ -18,9 +18,7 @@ std::int32_t thread_count() noexcept {
   return std::max<std::int32_t>(1, static_cast<std::int32_t>(std::thread::hardware_concurrency()));
 }
 
-void set_thread_count(std::int32_t count) noexcept {
-  g_thread_count.store(count, std::memory_order_relaxed);
-}
+void set_thread_count(std::int32_t count) noexcept { g_thread_count.store(count, std::memory_order_relaxed); }
 
 void parallel_for(std::int64_t count, std::int64_t grain, std::int32_t threads,
                   const std::function<void(std::int64_t, std::int64_t)>& work) {

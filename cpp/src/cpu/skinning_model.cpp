@@ -1,0 +1,114 @@
+#include <algorithm>
+#include <bit>
+#include <numeric>
+#include <utility>
+
+#include "a2p/skinning.h"
+
+namespace a2p {
+namespace {
+
+// The joints that move a vertex, one bit each: by pose blend shapes, and by skinning weights.
+struct JointMask {
+  std::uint32_t pose = 0;
+  std::uint32_t skin = 0;
+
+  friend auto operator<=>(const JointMask&, const JointMask&) = default;
+};
+
+JointMask mask_of(const HandModelArrays& arrays, std::size_t vertex) {
+  JointMask mask;
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const float* columns = &arrays.posedirs[(3 * vertex + axis) * kPoseFeatureCount];
+    for (int column = 0; column < kPoseFeatureCount; ++column) {
+      if (columns[column] != 0.0F) mask.pose |= 1U << (column / 9);
+    }
+  }
+  for (int joint = 0; joint < kJointCount; ++joint) {
+    if (arrays.weights[kJointCount * vertex + joint] != 0.0F) mask.skin |= 1U << joint;
+  }
+  return mask;
+}
+
+// Fills `joints` with the numbers of the set bits and returns how many there are.
+std::int32_t list_bits(std::uint32_t bits, std::int8_t* joints) {
+  std::int32_t count = 0;
+  for (; bits != 0; bits &= bits - 1) joints[count++] = static_cast<std::int8_t>(std::countr_zero(bits));
+  return count;
+}
+
+// Appends the lanes of `block`, whose vertices and joints are set.
+void append_lanes(const HandModelArrays& arrays, SkinningBlock& block, std::vector<SkinningLanes>& lanes) {
+  block.first_lanes = static_cast<std::int64_t>(lanes.size());
+  const auto append = [&](auto value_of) {
+    SkinningLanes& appended = lanes.emplace_back();
+    for (int lane = 0; lane < block.vertex_count; ++lane) {
+      appended.lane[lane] = value_of(static_cast<std::size_t>(block.vertices[lane]));
+    }
+  };
+  const auto append_point = [&](std::span<const float> source, int columns, int column) {
+    for (int axis = 0; axis < 3; ++axis) {
+      append([&](std::size_t vertex) { return source[(3 * vertex + axis) * columns + column]; });
+    }
+  };
+  append_point(arrays.v_template, 1, 0);
+  for (int beta = 0; beta < kBetaCount; ++beta) append_point(arrays.shapedirs, kBetaCount, beta);
+  for (int slot = 0; slot < block.pose_joint_count; ++slot) {
+    for (int entry = 0; entry < 9; ++entry) {
+      append_point(arrays.posedirs, kPoseFeatureCount, 9 * block.pose_joints[slot] + entry);
+    }
+  }
+  for (int slot = 0; slot < block.skin_joint_count; ++slot) {
+    append([&](std::size_t vertex) { return arrays.weights[kJointCount * vertex + block.skin_joints[slot]]; });
+  }
+}
+
+}  // namespace
+
+SkinningModel::SkinningModel(const HandModelArrays& arrays)
+    : vertex_count_(static_cast<std::int64_t>(arrays.v_template.size() / 3)) {
+  std::copy(arrays.parents.begin(), arrays.parents.end(), parents_);
+  std::copy(arrays.joint_template.begin(), arrays.joint_template.end(), joint_template_);
+  std::copy(arrays.joint_shapedirs.begin(), arrays.joint_shapedirs.end(), joint_shapedirs_);
+
+  const auto count = static_cast<std::size_t>(vertex_count_);
+  std::vector<JointMask> masks(count);
+  for (std::size_t vertex = 0; vertex < count; ++vertex) masks[vertex] = mask_of(arrays, vertex);
+  std::vector<std::int32_t> order(count);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) { return masks[a] < masks[b]; });
+
+  for (std::size_t first = 0; first < count; first += SkinningLanes::kCount) {
+    SkinningBlock& block = blocks_.emplace_back();
+    JointMask mask;
+    block.vertex_count = static_cast<std::int32_t>(std::min<std::size_t>(SkinningLanes::kCount, count - first));
+    for (std::int32_t lane = 0; lane < block.vertex_count; ++lane) {
+      block.vertices[lane] = order[first + lane];
+      mask.pose |= masks[order[first + lane]].pose;
+      mask.skin |= masks[order[first + lane]].skin;
+    }
+    block.pose_joint_count = list_bits(mask.pose, block.pose_joints);
+    block.skin_joint_count = list_bits(mask.skin, block.skin_joints);
+    append_lanes(arrays, block, lanes_);
+  }
+}
+
+Vec3<float> SkinningModel::rest_joint(int joint, const float* betas) const noexcept {
+  float rest[3];
+  for (int axis = 0; axis < 3; ++axis) {
+    const float* directions = joint_shapedirs_ + (3 * joint + axis) * kBetaCount;
+    rest[axis] = joint_template_[3 * joint + axis];
+    for (int beta = 0; beta < kBetaCount; ++beta) rest[axis] += directions[beta] * betas[beta];
+  }
+  return {rest[0], rest[1], rest[2]};
+}
+
+void SkinningModel::rest_joint_vjp(int joint, const Vec3<float>& d_rest, float* d_betas) const noexcept {
+  const float* directions = joint_shapedirs_ + 3 * joint * kBetaCount;
+  for (int beta = 0; beta < kBetaCount; ++beta) {
+    d_betas[beta] += directions[beta] * d_rest.x + directions[kBetaCount + beta] * d_rest.y +
+                     directions[2 * kBetaCount + beta] * d_rest.z;
+  }
+}
+
+}  // namespace a2p
