@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from a2p.errors import HandModelError
 from a2p.hand.hand_data import OPTIONAL_SHAPES, REQUIRED_SHAPES, HandData, Side, hand_data_from_arrays
+from a2p.hand.mano_file import read_mano_arrays
 
 _OPEN_HAND = Path(__file__).parent / "assets" / "open_hand_right.npz"
 _MAX_FILE_BYTES = 256 * 2**20
@@ -38,8 +39,14 @@ def read_hand_data(source: str | Path, *, side: Side, fix_left_shapedirs: bool =
 
 def read_hand_file(path: Path) -> HandData:
     """Returns the data of a .npz or a MANO .pkl file."""
-    arrays = _read_npz(path)
-    return hand_data_from_arrays(arrays, str(path))
+    if path.suffix not in _READERS:
+        raise HandModelError(
+            f'a hand model must be "open", a folder, or a file that ends in {" or ".join(_READERS)}; got {path}. '
+            "MANO_RIGHT.pkl and MANO_LEFT.pkl come from https://mano.is.tue.mpg.de."
+        )
+    if not path.is_file():
+        raise HandModelError(f'{path} is not there. For the packaged hand give "open".')
+    return hand_data_from_arrays(_READERS[path.suffix](path), str(path))
 
 
 def _find(path: Path, side: Side) -> Path:
@@ -65,3 +72,6 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[np.generic]]:
             return {key: file[key] for key in keys}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise HandModelError(f"{path} is not a readable .npz of plain arrays: {error}.") from error
+
+
+_READERS = {".npz": _read_npz, ".pkl": read_mano_arrays}
