@@ -22,8 +22,8 @@ def array_from_inert(value: object) -> npt.NDArray[Any]:
     """Returns the array of bools, integers or floats that a value stands for; ValueError if it stands for none."""
     try:
         return _array(value, _MAX_DEPTH)
-    except IndexError as error:
-        raise ValueError(f"it selects outside of an array: {error}") from error
+    except (IndexError, OverflowError) as error:
+        raise ValueError(f"it selects or sizes out of range: {error}") from error
 
 
 def _array(value: object, depth: int) -> npt.NDArray[Any]:
@@ -62,13 +62,13 @@ def _composite(name: str, attributes: Mapping[str, object], depth: int) -> npt.N
     if name == "csc_matrix":
         return _dense(part("data"), part("indices"), part("indptr"), _shape(attributes.get("_shape")))
     if name == "Select":
-        selected: npt.NDArray[Any] = part("a").ravel()[_indices(part("idxs"))]
+        selected = part("a").ravel()[_indices(part("idxs"))]
         return selected.reshape(_shape(attributes["preferred_shape"])) if "preferred_shape" in attributes else selected
     if name == "Reshape":
         return part("a").reshape(_shape(attributes.get("newshape")))
     if name == "transpose":
         axes = attributes.get("axes")
-        return part("a").transpose(None if axes is None else _shape(axes))
+        return np.transpose(part("a"), None if axes is None else _shape(axes))
     raise ValueError(f"{name} is no array")
 
 
@@ -84,7 +84,7 @@ def _from_buffer(buffer: object, dtype: object, shape: object, *, is_fortran: bo
     element, sizes, raw = _dtype(dtype), _shape(shape), _raw_bytes(buffer)
     if min(sizes, default=0) < 0 or math.prod(sizes) * element.itemsize != len(raw):
         raise ValueError(f"an array of shape {sizes} and type {element} cannot have {len(raw)} bytes")
-    return np.frombuffer(raw, dtype=element).reshape(sizes, order="F" if is_fortran else "C").copy()
+    return np.array(np.frombuffer(raw, dtype=element).reshape(sizes, order="F" if is_fortran else "C"))
 
 
 def _dtype(value: object) -> np.dtype[Any]:
