@@ -7,6 +7,7 @@ namespace py = pybind11;
 using namespace py::literals;
 
 void register_isa(py::module_& m);
+void register_rasterize(py::module_& m);
 void register_skinning(py::module_& m);
 
 PYBIND11_MODULE(_core, m) {
@@ -24,5 +25,6 @@ PYBIND11_MODULE(_core, m) {
       },
       "count"_a, "Sets the default number of threads; 0 restores the hardware's number.");
   register_isa(m);
+  register_rasterize(m);
   register_skinning(m);
 }

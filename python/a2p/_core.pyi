@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['SkinningModel', 'isa', 'runnable_isas', 'set_isa', 'set_thread_count', 'thread_count']
+__all__: list[str] = ['SkinningModel', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'thread_count']
 class SkinningModel:
     """
     A hand model laid out for skinning. See a2p/skinning.h.
@@ -26,6 +26,14 @@ class SkinningModel:
 def isa() -> str:
     """
     Instruction set that native operations run with.
+    """
+def rasterize(vertices: typing.Any, faces: typing.Any, cameras: typing.Any, *, width: typing.SupportsInt | typing.SupportsIndex, height: typing.SupportsInt | typing.SupportsIndex, near: typing.SupportsFloat | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple:
+    """
+    Returns face (b, h, w) int32, weights (b, h, w, 3) and depth (b, h, w) float32. See a2p/rasterize.h.
+    """
+def resolve(faces: typing.Any, values: typing.Any, face: typing.Any, weights: typing.Any, *, samples: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    Returns pixel values (b, h, w, c) float32. See a2p/raster_resolve.h.
     """
 def runnable_isas() -> list[str]:
     """
