@@ -3,6 +3,8 @@
 
 #include <array>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "a2p/raster_resolve.h"
@@ -38,8 +40,9 @@ void require_size(std::int64_t side, const char* name) {
                         "]; got " + std::to_string(side) + ". Render a part of the image.");
 }
 
-py::tuple rasterize(py::handle vertices_in, py::handle faces_in, py::handle cameras_in, std::int32_t width,
-                    std::int32_t height, double near, std::int32_t threads) {
+std::tuple<py::array_t<std::int32_t>, py::array_t<float>, py::array_t<float>> rasterize(
+    py::handle vertices_in, py::handle faces_in, py::handle cameras_in, std::int32_t width, std::int32_t height,
+    double near, std::int32_t threads) {
   const auto vertices = as_input<float>(vertices_in, "vertices", {"b", "v", 3});
   const auto faces = as_input<std::int32_t>(faces_in, "faces", {"f", 3});
   const auto cameras = as_input<double>(cameras_in, "cameras", {vertices.length(0), 4});
@@ -68,7 +71,7 @@ py::tuple rasterize(py::handle vertices_in, py::handle faces_in, py::handle came
     py::gil_scoped_release nogil;  // no Python object is touched in this block
     a2p::rasterize(jobs, near, threads);
   }
-  return py::make_tuple(face, weights, depth);
+  return {std::move(face), std::move(weights), std::move(depth)};
 }
 
 py::array_t<float> resolve(py::handle faces_in, py::handle values_in, py::handle face_in, py::handle weights_in,

@@ -27,7 +27,7 @@ def isa() -> str:
     """
     Instruction set that native operations run with.
     """
-def rasterize(vertices: typing.Any, faces: typing.Any, cameras: typing.Any, *, width: typing.SupportsInt | typing.SupportsIndex, height: typing.SupportsInt | typing.SupportsIndex, near: typing.SupportsFloat | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple:
+def rasterize(vertices: typing.Any, faces: typing.Any, cameras: typing.Any, *, width: typing.SupportsInt | typing.SupportsIndex, height: typing.SupportsInt | typing.SupportsIndex, near: typing.SupportsFloat | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
     """
     Returns face (b, h, w) int32, weights (b, h, w, 3) and depth (b, h, w) float32. See a2p/rasterize.h.
     """
