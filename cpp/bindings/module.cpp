@@ -7,8 +7,10 @@ namespace py = pybind11;
 using namespace py::literals;
 
 void register_isa(py::module_& m);
+void register_penetration(py::module_& m);
 void register_rasterize(py::module_& m);
 void register_skinning(py::module_& m);
+void register_topology(py::module_& m);
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Native operations of a2p.";
@@ -27,4 +29,6 @@ PYBIND11_MODULE(_core, m) {
   register_isa(m);
   register_rasterize(m);
   register_skinning(m);
+  register_topology(m);
+  register_penetration(m);
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['SkinningModel', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'thread_count']
+__all__: list[str] = ['MeshTopology', 'PenetrationPair', 'SkinningModel', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'thread_count']
 class SkinningModel:
     """
     A hand model laid out for skinning. See a2p/skinning.h.
@@ -22,6 +22,33 @@ class SkinningModel:
         """
     @property
     def vertex_count(self) -> int:
+        ...
+class MeshTopology:
+    """
+    Faces grouped for queries. See a2p/topology.h.
+    """
+    def __init__(self, faces: typing.Any, is_cap: typing.Any, rest_vertices: typing.Any) -> None:
+        """
+        Prepares faces (f, 3) int64 with is_cap (f,) bool; rest_vertices (v, 3) float32 tell which are neighbours.
+        """
+    @property
+    def cluster_count(self) -> int:
+        ...
+    @property
+    def face_count(self) -> int:
+        ...
+    @property
+    def vertex_count(self) -> int:
+        ...
+class PenetrationPair:
+    """
+    Two topologies, ready to be evaluated in many poses.
+    """
+    def __call__(self, vertices_a: typing.Any, vertices_b: typing.Any, *, loss: str = 'squared', scale: typing.SupportsFloat | typing.SupportsIndex = 0.001, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+        """
+        Returns loss (b,) float64, depth_a (b, va), depth_b (b, vb), gradient_a (b, va, 3) and gradient_b (b, vb, 3), of float32 vertices (b, va, 3) and (b, vb, 3). See a2p/penetration.h.
+        """
+    def __init__(self, topology_a: MeshTopology, topology_b: MeshTopology) -> None:
         ...
 def isa() -> str:
     """

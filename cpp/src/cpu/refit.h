@@ -1,0 +1,88 @@
+// Brings a posed mesh's clusters up to date with its vertices. Kernel sources only.
+#pragma once
+#include "cpu/lanes.h"
+#include "cpu/posed_mesh.h"
+
+namespace a2p::A2P_ISA_NAMESPACE {
+
+inline constexpr float kEpsilon = 0x1p-23f;
+
+// Writes the bounding box of `count` points.
+inline void bound(const float* points, std::int32_t count, float (&lowest)[3], float (&highest)[3]) {
+  for (int axis = 0; axis < 3; ++axis) {
+    float low = points[axis], high = points[axis];
+    for (std::int32_t i = 1; i < count; ++i) {
+      const float x = points[3 * i + axis];
+      low = x < low ? x : low;
+      high = x > high ? x : high;
+    }
+    lowest[axis] = low;
+    highest[axis] = high;
+  }
+}
+
+// Returns the slab of a coordinate. It never decreases with x, which makes sets of slabs conservative.
+inline std::int32_t slab_of(const PosedMesh& mesh, int axis, float x) {
+  const float slab = (x - mesh.lowest[axis]) * mesh.slabs_per_metre[axis];
+  return slab > 0 ? (slab < kSlabs - 1 ? static_cast<std::int32_t>(slab) : kSlabs - 1) : 0;
+}
+
+inline void gather_cluster(const PosedMesh& mesh, std::int32_t cluster) {
+  const std::int32_t* offsets = mesh.topology.corners + cluster * 3 * kClusterSize;
+  float* rows = mesh.corners + cluster * 9 * kClusterSize;
+  ClusterBox& box = mesh.boxes[cluster];
+  for (int axis = 0; axis < 3; ++axis) {
+    Lanes low = Lanes::gather(mesh.vertices + axis, offsets), high = low;
+    for (int corner = 0; corner < 3; ++corner) {
+      for (int lane = 0; lane < kClusterSize; lane += Lanes::kWidth) {
+        const Lanes x = Lanes::gather(mesh.vertices + axis, offsets + corner * kClusterSize + lane);
+        x.store(rows + (3 * corner + axis) * kClusterSize + lane);
+        low = min(low, x);
+        high = max(high, x);
+      }
+    }
+    box.lowest[axis] = lowest(low);
+    box.highest[axis] = highest(high);
+  }
+}
+
+// Bounds on the rounding errors of crossing.h's functions in float, for a point in the box's column: 4 roundings a
+// factor pair in an edge, 7 a term in a height, with room.
+inline void set_tolerances(ClusterBox& box) {
+  const float dx = box.highest[0] - box.lowest[0], dy = box.highest[1] - box.lowest[1],
+              dz = box.highest[2] - box.lowest[2];
+  box.edge_tolerance = 6 * kEpsilon * dx * dy;
+  box.height_tolerance = 32 * kEpsilon * dx * dy * dz;
+}
+
+inline void index_slabs(PosedMesh& mesh) {
+  const std::int32_t words = mesh.word_count, table = kSlabs * words;
+  for (std::int32_t i = 0; i < 3 * table; ++i) mesh.starts[i] = mesh.ends[i] = 0;
+  for (int axis = 0; axis < 3; ++axis) {
+    std::uint64_t *starts = mesh.starts + axis * table, *ends = mesh.ends + axis * table;
+    for (std::int32_t cluster = 0; cluster < mesh.topology.cluster_count; ++cluster) {
+      const std::uint64_t bit = std::uint64_t{1} << (cluster % 64);
+      const ClusterBox& box = mesh.boxes[cluster];
+      starts[slab_of(mesh, axis, box.lowest[axis]) * words + cluster / 64] |= bit;
+      ends[slab_of(mesh, axis, box.highest[axis]) * words + cluster / 64] |= bit;
+    }
+    for (std::int32_t i = words; i < table; ++i) starts[i] |= starts[i - words];
+    for (std::int32_t i = table - words - 1; i >= 0; --i) ends[i] |= ends[i + words];
+  }
+}
+
+// Requires `lowest` and `highest` to bound the vertices.
+inline void refit(PosedMesh& mesh) {
+  for (int axis = 0; axis < 3; ++axis) {
+    const float extent = mesh.highest[axis] - mesh.lowest[axis];
+    mesh.slabs_per_metre[axis] = extent > 0 ? kSlabs / extent : 0;
+  }
+  for (std::int32_t cluster = 0; cluster < mesh.topology.cluster_count; ++cluster) {
+    gather_cluster(mesh, cluster);
+    set_tolerances(mesh.boxes[cluster]);
+    mesh.has_frame[cluster] = 0;
+  }
+  index_slabs(mesh);
+}
+
+}  // namespace a2p::A2P_ISA_NAMESPACE
