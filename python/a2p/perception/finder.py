@@ -10,13 +10,14 @@ import torch
 from PIL import Image
 
 from a2p.errors import ConfigError
-from a2p.perception.assignment import Reading, assign
-from a2p.perception.detector import Candidate, Detector, HandBox, checked_boxes
+from a2p.perception.assignment import handedness, select
+from a2p.perception.detector import Detector, HandBox, checked_boxes
 from a2p.perception.image import Pixels
 from a2p.perception.landmarks import LandmarkModel
-from a2p.perception.observation import HandObservation
-from a2p.perception.palm import PalmCandidates, PalmDetector
-from a2p.perception.reading import HandReader
+from a2p.perception.observation import Handedness, HandObservation
+from a2p.perception.palm import PalmDetector
+from a2p.perception.reading import HandReader, Reading
+from a2p.perception.search import PalmSearch
 
 
 class HandFinder:
@@ -29,7 +30,7 @@ class HandFinder:
     def __init__(self, *, detector: Detector | None = None, threads: int | None = None) -> None:
         threads = threads or min(os.cpu_count() or 1, 4)
         palms = PalmDetector(threads=threads)
-        self._detector: Detector = detector or PalmCandidates(palms)
+        self._detector: Detector = detector or PalmSearch(palms)
         self._reader = HandReader(LandmarkModel(threads=threads), palms)
 
     def find_hands(
@@ -44,23 +45,23 @@ class HandFinder:
         picture = Image.fromarray(image)
         if boxes is not None:
             given = checked_boxes(boxes, picture.width, picture.height)(picture, max_hands=max_hands)
-            return tuple(_observation(self._reader(picture, candidate), candidate) for candidate in given)
-        candidates = self._detector(picture, max_hands=max_hands)
-        readings = [self._reader(picture, candidate) for candidate in candidates]
-        return tuple(_observation(reading, None) for reading in assign(readings, max_hands=max_hands))
+            kept = [self._reader.glance(picture, candidate) for candidate in given]
+        else:
+            candidates = self._detector(picture, max_hands=max_hands)
+            kept = select([self._reader.glance(picture, one) for one in candidates], max_hands=max_hands)
+        studied = [self._reader.study(picture, reading) for reading in kept]
+        return tuple(_observation(*pair) for pair in zip(studied, handedness(studied), strict=True))
 
 
-def _observation(reading: Reading, given: Candidate | None) -> HandObservation:
-    low, high = reading.keypoints_2d.min(axis=0), reading.keypoints_2d.max(axis=0)
-    box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-    if given is not None and given.box_xyxy_px is not None:
-        box = given.box_xyxy_px
+def _observation(reading: Reading, side: Handedness) -> HandObservation:
+    points = reading.keypoints_2d
+    low, high = points.min(axis=0), points.max(axis=0)
     return HandObservation(
-        handedness="right" if reading.right >= 0.5 else "left",
+        handedness=side,
         score=reading.score,
-        box_xyxy_px=box,
-        keypoints_2d=_float32(reading.keypoints_2d),
-        keypoint_confidence=_float32(reading.confidence),
+        box_xyxy_px=reading.candidate.box_xyxy_px or (float(low[0]), float(low[1]), float(high[0]), float(high[1])),
+        keypoints_2d=_float32(points),
+        keypoint_confidence=_float32(np.full(21, np.clip(reading.presence, 0.05, 1.0))),
         keypoints_3d=_float32(reading.keypoints_3d),
     )
 

@@ -13,8 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
-from a2p.perception.crop import Crop, letterbox, sample
-from a2p.perception.detector import Candidate
+from a2p.perception.crop import Crop, sample
 from a2p.perception.inference import TfliteModel
 
 INPUT_SIZE = 192
@@ -91,7 +90,7 @@ def distance(a: Palm, b: Palm) -> float:
     return float(np.mean(np.linalg.norm(a.keypoints - b.keypoints, axis=-1))) / max(a.length, b.length, 1e-9)
 
 
-def merge(palms: Sequence[Palm], *, max_distance: float = 0.5) -> list[Palm]:
+def merge(palms: Sequence[Palm], *, max_distance: float = 0.35) -> list[Palm]:
     """Returns one palm for each cluster of like ones, best first: their average weighted by score.
 
     Like means near in all seven keypoints. Boxes do not decide: the boxes of two clasped hands overlap, their
@@ -108,15 +107,3 @@ def merge(palms: Sequence[Palm], *, max_distance: float = 0.5) -> list[Palm]:
         keypoints = np.einsum("p,pij->ij", weights, np.stack([palm.keypoints for palm in cluster]))
         merged.append(Palm(cluster[0].score, box, keypoints))
     return merged
-
-
-class PalmCandidates:
-    """The packaged detector: palms over the whole image, each with the window on its hand."""
-
-    def __init__(self, palms: PalmDetector) -> None:
-        self._palms = palms
-
-    def __call__(self, image: Image.Image, *, max_hands: int) -> list[Candidate]:
-        """Returns a candidate for each palm, best first."""
-        palms = merge(self._palms(image, letterbox(image.width, image.height), min_score=0.4))
-        return [Candidate(palm.score, crop=palm.crop()) for palm in palms[: max_hands + 4]]

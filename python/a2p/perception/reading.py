@@ -3,70 +3,133 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
 from PIL import Image
 
-from a2p.perception.assignment import Reading
 from a2p.perception.crop import Crop
 from a2p.perception.detector import Box, Candidate
 from a2p.perception.landmarks import LandmarkModel, Landmarks
 from a2p.perception.palm import PalmDetector, merge
 
+_PALM = (0, 1, 5, 9, 13, 17)
+"""Keypoints of the palm: their places tell hands apart; fingers of two hands interlace."""
+_TIGHTER = 0.85
+"""Side of the window of a second pass over that of a tracker's window: measured best (docs/perception.md)."""
+_TURNS = ((0.0, True), (0.2, False), (-0.2, True), (-0.2, False), (0.2, True))
+"""Turn (rad) and mirroring of the further passes, in the order in which they help most."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One hand as several passes saw it."""
+
+    candidate: Candidate
+    passes: tuple[Landmarks, ...]
+
+    @property
+    def keypoints_2d(self) -> Float[np.ndarray, "21 2"]:
+        """Mean of the passes, image px."""
+        mean: np.ndarray = np.mean([one.keypoints_2d for one in self.passes], axis=0)
+        return mean
+
+    @property
+    def keypoints_3d(self) -> Float[np.ndarray, "21 3"]:
+        """Mean of the passes; m, camera axes, about the hand's centre."""
+        mean: np.ndarray = np.mean([one.keypoints_3d for one in self.passes], axis=0)
+        return mean
+
+    @property
+    def presence(self) -> float:
+        """Mean probability of a hand."""
+        return float(np.mean([one.presence for one in self.passes]))
+
+    @property
+    def right(self) -> float:
+        """Mean probability of a right hand; what the detector knows goes before what the passes say."""
+        if self.candidate.handedness is not None:
+            return 1.0 if self.candidate.handedness == "right" else 0.0
+        return float(np.mean([one.right for one in self.passes]))
+
+    @property
+    def score(self) -> float:
+        """Probability of a hand: presence alone drops hands that touch another, so the detector's word counts too."""
+        return math.sqrt(self.presence * self.candidate.score)
+
+    @property
+    def spread(self) -> Float[np.ndarray, " 21"]:
+        """How far the passes disagree about each keypoint: root mean square distance from the mean, in hand sizes."""
+        points = np.stack([one.keypoints_2d for one in self.passes])
+        rms: np.ndarray = np.sqrt(np.square(points - points.mean(axis=0)).sum(axis=-1).mean(axis=0))
+        return rms / size(self.keypoints_2d)
+
+
+def size(points: Float[np.ndarray, "21 2"]) -> float:
+    """Returns the larger side of a hand's bounding box, px."""
+    return max(float(np.max(np.ptp(points, axis=0))), 1e-6)
+
+
+def distance(a: Float[np.ndarray, "21 2"], b: Float[np.ndarray, "21 2"]) -> float:
+    """Returns how far apart two hands' palms are, in sizes of the larger hand."""
+    palm = list(_PALM)
+    return float(np.linalg.norm(a[palm] - b[palm], axis=-1).mean()) / max(size(a), size(b))
+
 
 class HandReader:
-    """Reads the hand of one candidate."""
+    """Reads hands at candidates' places."""
 
     def __init__(self, landmarks: LandmarkModel, palms: PalmDetector) -> None:
         self._landmarks = landmarks
         self._palms = palms
 
-    def __call__(self, image: Image.Image, candidate: Candidate) -> Reading:
-        """Returns the hand at a candidate's place; its score says whether there is one."""
-        first = self._first_look(image, candidate)
-        around = replace(first.next_crop(), mirrored=False).scaled(0.85)
-        passes = [self._landmarks(image, replace(around, mirrored=mirrored)) for mirrored in (False, True)]
-        return together(passes, candidate)
+    def glance(self, image: Image.Image, candidate: Candidate) -> Reading:
+        """Returns the hand at a candidate's place after two passes; its score says whether there is one."""
+        first = self._first(image, candidate)
+        second = self._landmarks(image, replace(_window(first), mirrored=True))
+        return Reading(candidate, (first, second))
 
-    def _first_look(self, image: Image.Image, candidate: Candidate) -> Landmarks:
+    def study(self, image: Image.Image, reading: Reading, *, passes: int = 3) -> Reading:
+        """Returns the same hand after further passes, each over another window.
+
+        A pass that ends on another hand nearby is left out: of two clasped hands, the one in front attracts.
+        """
+        first = reading.passes[0]
+        window = _window(first)
+        turns = _TURNS[1 : passes + 1]
+        further = [self._landmarks(image, replace(window, mirrored=flip).turned(turn)) for turn, flip in turns]
+        near = [one for one in (*reading.passes[1:], *further) if distance(one.keypoints_2d, first.keypoints_2d) < 0.15]
+        return Reading(reading.candidate, (first, *near))
+
+    def _first(self, image: Image.Image, candidate: Candidate) -> Landmarks:
         if candidate.crop is not None:
             return self._landmarks(image, candidate.crop)
         if candidate.box_xyxy_px is None:
             raise ValueError("a candidate needs a crop or a box")
-        crops = self._crops_in(image, candidate.box_xyxy_px)
-        looks = [self._landmarks(image, crop) for crop in crops]
-        return max(looks, key=lambda look: look.presence * _share_inside(look, candidate.box_xyxy_px))
+        box = candidate.box_xyxy_px
+        looks = [self._landmarks(image, crop) for crop in self._windows(image, box)]
+        return max(looks, key=lambda look: _likeness(look, candidate, box))
 
-    def _crops_in(self, image: Image.Image, box: Box) -> Iterable[Crop]:
+    def _windows(self, image: Image.Image, box: Box) -> Iterable[Crop]:
         """Returns windows to try on a box whose hand may point anywhere: those of palms in it, and four turns."""
         center = ((box[0] + box[2]) / 2.0, (box[1] + box[3]) / 2.0)
         side = max(box[2] - box[0], box[3] - box[1])
-        palms = merge(self._palms(image, Crop(center, 1.5 * side), min_score=0.3))
+        palms = merge(self._palms(image, Crop(center, 1.5 * side), min_score=0.2))
         turns = [Crop(center, 1.4 * side, turn * math.pi / 2.0) for turn in range(4)]
         return [palm.crop() for palm in palms[:3]] + turns
 
 
-def _share_inside(look: Landmarks, box: Box | None) -> float:
-    """Returns the share of keypoints inside a box."""
-    if box is None:
-        return 1.0
-    points = look.keypoints_2d
-    inside = np.all((points >= box[:2]) & (points <= box[2:]), axis=-1)
-    return float(inside.mean())
+def _window(first: Landmarks) -> Crop:
+    """Returns the window of the passes after the first."""
+    return replace(first.next_crop(), mirrored=False).scaled(_TIGHTER)
 
 
-def together(passes: list[Landmarks], candidate: Candidate) -> Reading:
-    """Returns the average of several passes over one hand."""
-    presence = float(np.mean([one.presence for one in passes]))
-    right = float(np.mean([one.right for one in passes]))
-    if candidate.handedness is not None:
-        right = 1.0 if candidate.handedness == "right" else 0.0
-    return Reading(
-        keypoints_2d=np.mean([one.keypoints_2d for one in passes], axis=0),
-        keypoints_3d=np.mean([one.keypoints_3d for one in passes], axis=0),
-        confidence=np.full(21, np.clip(presence, 0.05, 1.0)),
-        score=math.sqrt(max(presence, 0.0) * candidate.score),
-        right=right,
-    )
+def _likeness(look: Landmarks, candidate: Candidate, box: Sequence[float]) -> float:
+    """Returns how well a pass fits a box: a hand, of that handedness, that fills it and keeps inside."""
+    low, high = look.keypoints_2d.min(axis=0), look.keypoints_2d.max(axis=0)
+    shared = np.prod(np.clip(np.minimum(high, box[2:]) - np.maximum(low, box[:2]), 0.0, None))
+    union = np.prod(high - low) + (box[2] - box[0]) * (box[3] - box[1]) - shared
+    sided = {"right": look.right, "left": 1.0 - look.right, None: 0.5}[candidate.handedness]
+    return float((0.1 + look.presence) * (0.3 + sided) * (0.1 + shared / max(union, 1e-9)))

@@ -1,0 +1,80 @@
+"""Where to look for palms: at the whole image first, and closer where one look is not enough."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image
+
+from a2p.perception.crop import Crop, letterbox
+from a2p.perception.detector import Candidate
+from a2p.perception.palm import Palm, PalmDetector, merge
+
+_MIN_SCORE = 0.2
+"""The detector's own threshold is 0.5; touching hands often score less, and later stages can tell."""
+_CLEAR_SCORE = 0.8
+_EIGHTH_TURN = math.pi / 4.0
+
+
+class PalmSearch:
+    """The packaged detector: palms all over the image, each with the window on its hand.
+
+    A second look follows wherever the first leaves doubt. It turns the picture by an eighth of a turn both ways,
+    since a clasped hand that is missed upright is often seen askew, and zooms in on the best palm at two scales:
+    a hand that another covers stands out when it is large, a small one beside it when it is larger.
+    If nothing was seen at all, the image is searched in tiles.
+    """
+
+    def __init__(self, palms: PalmDetector) -> None:
+        self._palms = palms
+
+    def __call__(self, image: Image.Image, *, max_hands: int) -> list[Candidate]:
+        """Returns a candidate for each palm, best first."""
+        whole = letterbox(image.width, image.height)
+        palms = self._look(image, [whole])
+        if not _are_clear(palms, max_hands):
+            palms = merge([*palms, *self._look(image, _closer(whole, palms))])
+        if not palms:
+            palms = self._look(image, _tiles(image.width, image.height))
+        return [Candidate(palm.score, crop=palm.crop()) for palm in palms[: max_hands + 4]]
+
+    def _look(self, image: Image.Image, windows: list[Crop]) -> list[Palm]:
+        looks = [merge(self._palms(image, window, min_score=_MIN_SCORE)) for window in windows]
+        return merge([palm for look in looks for palm in look])
+
+
+def _are_clear(palms: list[Palm], max_hands: int) -> bool:
+    """Says whether as many palms as wanted stand out, each away from all the others."""
+    if len(palms) < max_hands or palms[max_hands - 1].score < _CLEAR_SCORE:
+        return False
+    crops = [palm.crop() for palm in palms]
+    return all(
+        math.dist(a.center_px, b.center_px) > 0.4 * (a.side_px + b.side_px)
+        for index, a in enumerate(crops)
+        for b in crops[:index]
+    )
+
+
+def _closer(whole: Crop, palms: list[Palm]) -> list[Crop]:
+    """Returns the windows of the second look."""
+    windows = [whole.turned(-_EIGHTH_TURN), whole.turned(_EIGHTH_TURN).scaled(1.3)]
+    if palms:
+        hand = palms[0].crop()
+        upright = Crop(hand.center_px, hand.side_px)
+        windows += [upright.scaled(2.2), upright.scaled(0.8).turned(_EIGHTH_TURN)]
+    return windows
+
+
+def _tiles(width: int, height: int) -> list[Crop]:
+    """Returns overlapping square windows of half the image's larger side that cover the image."""
+    side = max(width, height) / 2.0
+    return [Crop((float(x), float(y)), side) for y in _centres(height, side) for x in _centres(width, side)]
+
+
+def _centres(extent: int, side: float) -> np.ndarray:
+    """Returns the centres of windows that overlap by a third at least and reach both ends."""
+    if extent <= side:
+        return np.array([extent / 2.0])
+    count = math.ceil((extent - side) / (side * 2.0 / 3.0)) + 1
+    return np.linspace(side / 2.0, extent - side / 2.0, count)
