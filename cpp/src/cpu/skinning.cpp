@@ -6,6 +6,9 @@
 namespace a2p {
 namespace {
 
+// Below this a thread costs more to start than it saves.
+constexpr std::int64_t kHandsAThread = 8;
+
 using Vec = Vec3<float>;
 using Mat = Mat3<float>;
 
@@ -118,7 +121,7 @@ void skin_hand_vjp(const SkinningModel& model, const HandParametersView<const fl
 void skin(const SkinningModel& model, const HandParametersView<const float>& parameters, std::int64_t count,
           const PosedHandsView<float>& posed, std::int32_t threads) {
   const Isa isa = active_isa();
-  parallel_for(count, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(count, kHandsAThread, threads, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t hand = begin; hand < end; ++hand) {
       skin_hand(model, parameters.at(hand), posed.at(hand, model.vertex_count()), isa);
     }
@@ -129,7 +132,7 @@ void skin_vjp(const SkinningModel& model, const HandParametersView<const float>&
               const PosedHandsView<const float>& d_posed, const HandParametersView<float>& d_parameters,
               std::int32_t threads) {
   const Isa isa = active_isa();
-  parallel_for(count, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(count, kHandsAThread, threads, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t hand = begin; hand < end; ++hand) {
       skin_hand_vjp(model, parameters.at(hand), d_posed.at(hand, model.vertex_count()), d_parameters.at(hand), isa);
     }

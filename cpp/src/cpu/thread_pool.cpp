@@ -15,7 +15,10 @@ std::atomic<std::int32_t> g_thread_count{0};
 std::int32_t thread_count() noexcept {
   const std::int32_t set = g_thread_count.load(std::memory_order_relaxed);
   if (set > 0) return set;
-  return std::max<std::int32_t>(1, static_cast<std::int32_t>(std::thread::hardware_concurrency()));
+  // Asked once: it reads the affinity mask, which takes as long as skinning half a hand.
+  static const std::int32_t hardware =
+      std::max<std::int32_t>(1, static_cast<std::int32_t>(std::thread::hardware_concurrency()));
+  return hardware;
 }
 
 void set_thread_count(std::int32_t count) noexcept { g_thread_count.store(count, std::memory_order_relaxed); }

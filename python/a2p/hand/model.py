@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ from a2p.arrays import Joints
 from a2p.errors import ShapeError
 from a2p.hand.hand_data import HandData, Side
 from a2p.hand.hand_file import read_hand_data
+from a2p.hand.native_skinning import NativeSkinning
 from a2p.hand.parameters import HandParameters
 from a2p.hand.rotations import rotmat_from_rotvec
 from a2p.hand.skinning import KinematicTree, PosedHand, Rig, linear_blend_skinning
@@ -61,6 +64,7 @@ class HandModel(nn.Module):
         }.items():
             self.register_buffer(name, torch.tensor(array, dtype=torch.float32), persistent=False)
         self.register_buffer("parents", torch.tensor(data.parents), persistent=False)
+        self._native: NativeSkinning | None = NativeSkinning.of(self.rig)
 
     @classmethod
     def load(
@@ -91,9 +95,15 @@ class HandModel(nn.Module):
         )
 
     def forward(self, parameters: HandParameters) -> PosedHand:
-        """Returns the hand posed by `parameters`, in their dtype and on their device, which must be the model's."""
+        """Returns the hand posed by `parameters`, in their dtype and on their device, which must be the model's.
+
+        float32 in CPU memory runs in native code; everything else in PyTorch, with the same result up to rounding.
+        """
         self._check(parameters)
-        return self.pose(self.local_rotmats(parameters), parameters.betas, parameters.transl)
+        native = self.native_skinning()
+        if native is None:
+            return self.pose(self.local_rotmats(parameters), parameters.betas, parameters.transl)
+        return native(parameters if self.flat_hand_mean else replace(parameters, hand_pose=self._hand_pose(parameters)))
 
     def pose(
         self,
@@ -106,8 +116,9 @@ class HandModel(nn.Module):
 
     def local_rotmats(self, parameters: HandParameters) -> Float[Tensor, "*batch 16 3 3"]:
         """Returns every joint's rotation relative to its parent, `hands_mean` included unless `flat_hand_mean`."""
-        hand_pose = parameters.hand_pose if self.flat_hand_mean else parameters.hand_pose + self.hands_mean
-        return rotmat_from_rotvec(torch.cat([parameters.global_orient[..., None, :], hand_pose], dim=-2))
+        return rotmat_from_rotvec(
+            torch.cat([parameters.global_orient[..., None, :], self._hand_pose(parameters)], dim=-2)
+        )
 
     def rest_joints(self, betas: Float[Tensor, "*batch 10"]) -> Joints:
         """Returns the joints of the unposed hand of this shape, m; joint 0 is the point that the hand turns about."""
@@ -126,8 +137,26 @@ class HandModel(nn.Module):
             tree=self.tree,
         )
 
+    def native_skinning(self) -> NativeSkinning | None:
+        """Returns the constants laid out for native code, as they are now; None where it cannot take them.
+
+        A compiled graph takes them as they were at the last eager call, since it cannot see an edit in place.
+        """
+        if not torch.compiler.is_compiling() and (self._native is None or not self._native.is_made_of(self._buffers)):
+            self._native = NativeSkinning.of(self.rig)
+        return self._native
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> HandModel:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self._native = NativeSkinning.of(self.rig)
+        return self
+
+    def _hand_pose(self, parameters: HandParameters) -> Float[Tensor, "*batch 15 3"]:
+        return parameters.hand_pose if self.flat_hand_mean else parameters.hand_pose + self.hands_mean
+
     def _check(self, parameters: HandParameters) -> None:
         batch = parameters.betas.shape[:-1]
+        dtype, device = self.v_template.dtype, self.v_template.device
         for name, trailing in {"global_orient": (3,), "hand_pose": (15, 3), "betas": (10,), "transl": (3,)}.items():
             tensor: Tensor = getattr(parameters, name)
             if tensor.shape != (*batch, *trailing):
@@ -135,9 +164,9 @@ class HandModel(nn.Module):
                     f"{name} must have shape {(*batch, *trailing)}, betas having {tuple(parameters.betas.shape)}; "
                     f"got {tuple(tensor.shape)}. Expand all to one batch."
                 )
-            if tensor.dtype != self.v_template.dtype or tensor.device != self.v_template.device:
+            if tensor.dtype != dtype or tensor.device != device:
                 raise ShapeError(
-                    f"{name} must be {self.v_template.dtype} on {self.v_template.device}, like the model; "
+                    f"{name} must be {dtype} on {device}, like the model; "
                     f"got {tensor.dtype} on {tensor.device}. Move one of them with .to(...)."
                 )
 
