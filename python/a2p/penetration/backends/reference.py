@@ -17,7 +17,7 @@ from a2p.arrays import FaceMask, Faces
 from a2p.penetration.backends.contract import Located, PenetrationValues, Surface
 from a2p.penetration.loss import SQUARED, DepthLoss
 
-MAX_TESTS = 1 << 19
+MAX_TESTS = 1 << 16
 """Point-face tests that are held in memory at once."""
 
 Points = Float[Tensor, "p 3"]
