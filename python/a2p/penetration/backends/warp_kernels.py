@@ -6,16 +6,25 @@ not contracted, so that an edge function is exactly antisymmetric.
 
 # No postponed annotations here: Warp reads them as objects. Its types mean nothing to a checker of Python's:
 # mypy: ignore-errors
-# And `no_type_check` keeps run-time checkers, which would replace the functions, out of the way.
-from typing import no_type_check
+from typing import TypeVar
 
 import warp as wp
+
+Definition = TypeVar("Definition")
 
 wp.set_module_options({"enable_backward": False, "fuse_fp": False})
 
 SQUARED = wp.constant(0)
 HUBER = wp.constant(1)
 GMOF = wp.constant(2)
+
+
+def no_type_check(definition: Definition) -> Definition:
+    """Returns the definition; the name tells jaxtyping's import hook not to replace it.
+
+    `typing.no_type_check` would hide the annotations from Warp as well.
+    """
+    return definition
 
 
 @wp.struct
@@ -84,10 +93,10 @@ def crossing(p: wp.vec3d, mesh: Mesh, first: int, face: int) -> int:
 @no_type_check
 def is_inside(p: wp.vec3, mesh: Mesh, pair: int) -> bool:
     """Returns whether the closed mesh winds a positive number of times about p."""
-    count = 0
+    count = wp.int32(0)
     first = pair * mesh.vertex_count
     point = as_double(p)
-    face = 0
+    face = wp.int32(0)
     query = wp.mesh_query_aabb(mesh.ids[pair], p, wp.vec3(p[0], p[1], wp.inf))
     while wp.mesh_query_aabb_next(query, face):
         count += crossing(point, mesh, first, face)
