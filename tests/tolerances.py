@@ -10,6 +10,8 @@ RASTER_CLIPPED_RELATIVE = 2e-7
 """Depth where a face is clipped: worst 5.3e-8, float32's rounding."""
 SPHERE_NORMAL = 6e-2
 """Area-weighted normals of a sphere of 2,048 faces: worst 1.6e-2."""
+EXPORTED_TEXT_M = 1e-7
+"""Vertices as .obj text of 7 decimals: worst 5.0e-8, half a digit, plus float32's rounding."""
 KEYPOINTS_M = 2.4e-7
 """Keypoints against posed joints, vertices and mirrored hands in float32: worst 6.0e-8 m over 100 hands."""
 

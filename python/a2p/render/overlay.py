@@ -12,9 +12,9 @@ from PIL import Image, ImageFilter
 from a2p.camera import Camera
 from a2p.errors import MeshError
 from a2p.render.mesh import SmoothMesh, joined, smooth_mesh, tessellate, unit
+from a2p.render.palette import Colour
 from a2p.render.rasterize import NEAR, Raster, rasterize
 from a2p.render.shading import (
-    Colour,
     Lights,
     Surface,
     ambient_visibility,
@@ -23,11 +23,6 @@ from a2p.render.shading import (
     shade,
     srgb_from_linear,
 )
-
-RIGHT_COLOUR: Colour = (1.00, 0.62, 0.46)
-"""The person's right hand: coral (sRGB)."""
-LEFT_COLOUR: Colour = (0.45, 0.74, 1.00)
-"""The person's left hand: sky blue, told from coral with any colour vision (sRGB)."""
 
 _CHANNELS = 6
 """What a pixel blends of each mesh: coverage, normal, ambient and key light."""
@@ -49,7 +44,7 @@ class RenderMesh:
     """sRGB."""
 
 
-def overlay(
+def draw_overlay(
     image: UInt8[np.ndarray, "h w 3"],
     meshes: Sequence[RenderMesh],
     camera: Camera,

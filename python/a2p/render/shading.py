@@ -11,8 +11,6 @@ from a2p.camera import Camera
 from a2p.render.mesh import SmoothMesh, neighbour_mean, unit
 from a2p.render.rasterize import rasterize
 
-Colour = tuple[float, float, float]
-"""Red, green and blue in [0, 1]: sRGB, or linear light where the name says so."""
 Directions = Float64[np.ndarray, "d 3"]
 """Unit vectors."""
 Pixels = Float[np.ndarray, "p 3"]
@@ -23,11 +21,11 @@ Pixels = Float[np.ndarray, "p 3"]
 class Lights:
     """Light in the camera's frame: a sky above a ground, a key light, a rim; linear light, 1 is white."""
 
-    sky: Colour = (0.44, 0.47, 0.54)
+    sky: tuple[float, float, float] = (0.44, 0.47, 0.54)
     """Ambient light from above."""
-    ground: Colour = (0.20, 0.17, 0.17)
+    ground: tuple[float, float, float] = (0.20, 0.17, 0.17)
     """Ambient light from below."""
-    key: Colour = (0.98, 0.93, 0.86)
+    key: tuple[float, float, float] = (0.98, 0.93, 0.86)
     """The lamp whose shadows show the form."""
     to_key: tuple[float, float, float] = (-0.70, -0.75, -0.45)
     """Direction to the lamp: over the viewer's left shoulder."""
