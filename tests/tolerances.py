@@ -4,6 +4,10 @@ ROTATION_FLOAT64 = 4e-14
 ROTATION_FLOAT32 = 4e-5
 ANATOMY_ROUND_TRIP_RAD = 2.8e-15
 """Anatomical angles to axis-angle and back: worst 7.2e-16 over 500 float64 poses within the limits."""
+OPEN_HAND_REFERENCE_M = 1.5e-5
+"""Vertices and unit-beta offsets of the packaged hand to the reference build: worst 3.8e-6 m, of half precision."""
+OPEN_HAND_REBUILD_M = 1e-6
+"""Every array of a rebuild to the packaged one: 0 on the machine that built it; room for another BLAS."""
 RASTER_DEPTH_M = 2.9e-7
 """Depth and points of a slanted plane, 0.4 to 1.5 m: worst 7.4e-8 over 1,410 pixels."""
 RASTER_CLIPPED_RELATIVE = 2e-7
