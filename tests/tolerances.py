@@ -27,3 +27,6 @@ NATIVE_SKINNING_M = 9e-7  # observed 2.26e-7
 NATIVE_SKINNING_ROTMAT = 5e-6  # observed 1.43e-6, at 20 rad a joint
 NATIVE_SKINNING_GRADIENT_REL = 4e-6  # observed 1.00e-6 of the largest entry
 NATIVE_SKINNING_DIFFERENCES_REL = 2.8e-7  # observed 7.3e-8 of the largest entry
+
+LANDMARK_ERROR_PX = 6.8
+"""Mean 2D error of the 21 keypoints on every tenth photo of hand_graph_cnn (256 px wide), px; observed 6.0."""

@@ -7,20 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from a2p.perception.observation import Handedness
-from a2p.perception.reading import Reading, distance
+from a2p.perception.reading import Reading, distance, size
 
 MIN_SCORE = 0.45
 """A reading of a lower score is no hand."""
 _SAME_HAND = 0.2
 """Palms nearer than this, in hand sizes, are one hand read twice."""
 _SURE = 0.9
+_LIKELY = 0.75
+_TWO_OF_A_SIDE = 0.03
+"""Prior probability that two hands that overlap are two left or two right ones, of two people."""
+_DOUBT = 0.02
+"""The landmark model's handedness is never surer than this: it says 0.00 of some right hands in a clasp."""
 
 
 def select(readings: Sequence[Reading], *, max_hands: int) -> list[Reading]:
     """Returns the readings that are hands, each hand once, best first.
 
-    Palms decide what is the same hand; boxes do not, since those of clasped hands overlap. Where two overlap, one
-    left and one right hand are expected: a second hand of the same handedness must be beyond doubt.
+    Palms decide what is the same hand; boxes do not, since those of clasped hands overlap.
     """
     kept: list[Reading] = []
     for reading in sorted(readings, key=lambda one: -one.score):
@@ -32,28 +36,34 @@ def select(readings: Sequence[Reading], *, max_hands: int) -> list[Reading]:
 
 
 def handedness(readings: Sequence[Reading]) -> list[Handedness]:
-    """Returns the likelier side of each reading; two that overlap get one each, unless both are sure."""
-    sides: list[Handedness] = ["right" if reading.right >= 0.5 else "left" for reading in readings]
-    if len(readings) == 2 and sides[0] == sides[1] and _overlap(*readings):
-        doubtful = min((0, 1), key=lambda index: _sureness(readings[index]))
-        if _sureness(readings[doubtful]) < _SURE:
-            sides[doubtful] = "left" if sides[doubtful] == "right" else "right"
-    return sides
+    """Returns the likelier side of each reading; two that overlap are one left and one right hand with high prior."""
+    right = [min(max(reading.right, _DOUBT), 1.0 - _DOUBT) for reading in readings]
+    sides: list[Handedness] = ["right" if probability >= 0.5 else "left" for probability in right]
+    if len(readings) != 2 or sides[0] != sides[1] or not overlap(*readings):
+        return sides
+    same = _TWO_OF_A_SIDE * max(right[0] * right[1], (1.0 - right[0]) * (1.0 - right[1]))
+    right_and_left, left_and_right = right[0] * (1.0 - right[1]), (1.0 - right[0]) * right[1]
+    if same >= (1.0 - _TWO_OF_A_SIDE) * max(right_and_left, left_and_right):
+        return sides
+    return ["right", "left"] if right_and_left >= left_and_right else ["left", "right"]
 
 
-def _sureness(reading: Reading) -> float:
-    return max(reading.right, 1.0 - reading.right)
-
-
-def _are_two_hands(better: Reading, other: Reading) -> bool:
-    if distance(better.keypoints_2d, other.keypoints_2d) < _SAME_HAND:
-        return False
-    same_side = (better.right >= 0.5) == (other.right >= 0.5) and _sureness(other) > 0.75
-    return not (_overlap(better, other) and same_side and other.score < _SURE)
-
-
-def _overlap(a: Reading, b: Reading) -> bool:
+def overlap(a: Reading, b: Reading) -> bool:
     """Says whether the bounding boxes of two hands overlap."""
     low = np.maximum(a.keypoints_2d.min(axis=0), b.keypoints_2d.min(axis=0))
     high = np.minimum(a.keypoints_2d.max(axis=0), b.keypoints_2d.max(axis=0))
     return bool(np.all(high > low))
+
+
+def _are_two_hands(better: Reading, other: Reading) -> bool:
+    """Says whether a reading is another hand than a better one.
+
+    Where the two overlap it must be of like size, and of the other handedness or beyond doubt.
+    """
+    if distance(better.keypoints_2d, other.keypoints_2d) < _SAME_HAND:
+        return False
+    if not overlap(better, other):
+        return True
+    sizes = size(better.keypoints_2d), size(other.keypoints_2d)
+    same_side = (better.right >= 0.5) == (other.right >= 0.5) and max(other.right, 1.0 - other.right) > _LIKELY
+    return min(sizes) > 0.5 * max(sizes) and (not same_side or other.score >= _SURE)

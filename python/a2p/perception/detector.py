@@ -21,12 +21,12 @@ HandBox: TypeAlias = tuple[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A place where a hand may be. At least one of `crop` and `box_xyxy_px` is known."""
+    """A place where a hand may be. At least one of `crops` and `box_xyxy_px` is known."""
 
     score: float
     """In [0, 1]."""
-    crop: Crop | None = None
-    """A window on the hand with its fingers up, where the detector knows which way that is."""
+    crops: tuple[Crop, ...] = ()
+    """Windows on the hand with its fingers up, the likeliest first, where the detector knows which way that is."""
     box_xyxy_px: Box | None = None
     handedness: Handedness | None = None
 

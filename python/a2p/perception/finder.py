@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from a2p.errors import ConfigError
-from a2p.perception.assignment import handedness, select
+from a2p.perception.assignment import handedness, overlap, select
 from a2p.perception.detector import Detector, HandBox, checked_boxes
 from a2p.perception.image import Pixels
 from a2p.perception.landmarks import LandmarkModel
@@ -49,8 +49,12 @@ class HandFinder:
         else:
             candidates = self._detector(picture, max_hands=max_hands)
             kept = select([self._reader.glance(picture, one) for one in candidates], max_hands=max_hands)
-        studied = [self._reader.study(picture, reading) for reading in kept]
+        studied = [self._reader.study(picture, reading, crowded=_is_crowded(reading, kept)) for reading in kept]
         return tuple(_observation(*pair) for pair in zip(studied, handedness(studied), strict=True))
+
+
+def _is_crowded(reading: Reading, others: Sequence[Reading]) -> bool:
+    return any(overlap(reading, other) for other in others if other is not reading)
 
 
 def _observation(reading: Reading, side: Handedness) -> HandObservation:

@@ -90,20 +90,30 @@ def distance(a: Palm, b: Palm) -> float:
     return float(np.mean(np.linalg.norm(a.keypoints - b.keypoints, axis=-1))) / max(a.length, b.length, 1e-9)
 
 
-def merge(palms: Sequence[Palm], *, max_distance: float = 0.35) -> list[Palm]:
-    """Returns one palm for each cluster of like ones, best first: their average weighted by score.
+def clusters(palms: Sequence[Palm], *, max_distance: float = 0.35) -> list[list[Palm]]:
+    """Returns the palms grouped by hand, the best group and in it the best palm first.
 
     Like means near in all seven keypoints. Boxes do not decide: the boxes of two clasped hands overlap, their
-    wrists and knuckles do not coincide. The score is that of the cluster's best.
+    wrists and knuckles do not coincide.
     """
     rest = sorted(palms, key=lambda palm: -palm.score)
-    merged = []
+    groups = []
     while rest:
-        cluster = [palm for palm in rest if distance(rest[0], palm) <= max_distance]
-        rest = [palm for palm in rest if distance(rest[0], palm) > max_distance] if cluster else rest[1:]
-        weights = np.array([palm.score for palm in cluster])
-        weights /= weights.sum()
-        box = np.einsum("p,pij->ij", weights, np.stack([palm.box for palm in cluster]))
-        keypoints = np.einsum("p,pij->ij", weights, np.stack([palm.keypoints for palm in cluster]))
-        merged.append(Palm(cluster[0].score, box, keypoints))
-    return merged
+        like = [distance(rest[0], palm) <= max_distance for palm in rest[1:]]
+        groups.append([rest[0], *(palm for palm, near in zip(rest[1:], like, strict=True) if near)])
+        rest = [palm for palm, near in zip(rest[1:], like, strict=True) if not near]
+    return groups
+
+
+def average(palms: Sequence[Palm]) -> Palm:
+    """Returns the mean of several palms weighted by score; its score is the best one's."""
+    weights = np.array([palm.score for palm in palms])
+    weights /= weights.sum()
+    box = np.einsum("p,pij->ij", weights, np.stack([palm.box for palm in palms]))
+    keypoints = np.einsum("p,pij->ij", weights, np.stack([palm.keypoints for palm in palms]))
+    return Palm(max(palm.score for palm in palms), box, keypoints)
+
+
+def merge(palms: Sequence[Palm]) -> list[Palm]:
+    """Returns one palm for each group of like ones, best first: non-maximum suppression by weighted mean."""
+    return [average(group) for group in clusters(palms)]

@@ -9,11 +9,12 @@ from PIL import Image
 
 from a2p.perception.crop import Crop, letterbox
 from a2p.perception.detector import Candidate
-from a2p.perception.palm import Palm, PalmDetector, merge
+from a2p.perception.palm import Palm, PalmDetector, average, clusters, merge
 
 _MIN_SCORE = 0.2
 """The detector's own threshold is 0.5; touching hands often score less, and later stages can tell."""
 _CLEAR_SCORE = 0.8
+_ALTERNATIVES = 4
 _EIGHTH_TURN = math.pi / 4.0
 
 
@@ -34,14 +35,20 @@ class PalmSearch:
         whole = letterbox(image.width, image.height)
         palms = self._look(image, [whole])
         if not _are_clear(palms, max_hands):
-            palms = merge([*palms, *self._look(image, _closer(whole, palms))])
+            palms = palms + self._look(image, _closer(whole, palms))
         if not palms:
             palms = self._look(image, _tiles(image.width, image.height))
-        return [Candidate(palm.score, crop=palm.crop()) for palm in palms[: max_hands + 4]]
+        return [_candidate(group) for group in clusters(palms)[: max_hands + 4]]
 
     def _look(self, image: Image.Image, windows: list[Crop]) -> list[Palm]:
-        looks = [merge(self._palms(image, window, min_score=_MIN_SCORE)) for window in windows]
-        return merge([palm for look in looks for palm in look])
+        """Returns the palms in each window, the best of the first window first."""
+        return [palm for window in windows for palm in merge(self._palms(image, window, min_score=_MIN_SCORE))]
+
+
+def _candidate(group: list[Palm]) -> Candidate:
+    """Returns the candidate of one hand's palms: their mean, and some to fall back on."""
+    alternatives = group[:_ALTERNATIVES] if len(group) > 1 else []
+    return Candidate(group[0].score, crops=tuple(palm.crop() for palm in (average(group), *alternatives)))
 
 
 def _are_clear(palms: list[Palm], max_hands: int) -> bool:

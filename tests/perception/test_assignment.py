@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from a2p.perception.assignment import handedness, select
+from a2p.perception.crop import Crop
+from a2p.perception.detector import Candidate
+from a2p.perception.landmarks import Landmarks
+from a2p.perception.reading import Reading, distance, size
+
+HAND = np.random.default_rng(7).uniform(0.0, 100.0, (21, 2))
+HAND[0], HAND[1] = (0.0, 0.0), (100.0, 100.0)
+
+
+def reading(x: float, *, right: float, score: float = 0.95, scale: float = 1.0, disagree: float = 0.0) -> Reading:
+    passes = tuple(
+        Landmarks(HAND * scale + (x + shift, 0.0), np.zeros((21, 3)), score, right, Crop((0.0, 0.0), 1.0))
+        for shift in (-disagree, disagree)
+    )
+    return Reading(Candidate(score, crops=(Crop((0.0, 0.0), 1.0),)), passes)
+
+
+def test_a_hand_read_twice_is_kept_once_and_the_better_reading_stays() -> None:
+    worse, better = reading(0.0, right=0.9, score=0.8), reading(10.0, right=0.9, score=0.9)
+    assert select([worse, better], max_hands=2) == [better]
+
+
+def test_no_more_hands_are_kept_than_asked_for() -> None:
+    hands = [reading(300.0 * index, right=0.9, score=0.9 - 0.1 * index) for index in range(4)]
+    assert select(hands, max_hands=2) == hands[:2]
+    assert select(hands, max_hands=9) == hands
+
+
+def test_what_is_likely_no_hand_is_dropped() -> None:
+    assert select([reading(0.0, right=0.9, score=0.3)], max_hands=2) == []
+
+
+def test_beside_a_right_hand_a_doubtful_right_one_is_dropped_and_a_left_one_kept() -> None:
+    right = reading(0.0, right=0.99)
+    assert select([right, reading(60.0, right=0.95, score=0.7)], max_hands=2) == [right]
+    assert len(select([right, reading(60.0, right=0.05, score=0.7)], max_hands=2)) == 2
+    assert len(select([right, reading(300.0, right=0.95, score=0.7)], max_hands=2)) == 2
+
+
+def test_a_small_hand_inside_a_large_one_is_dropped() -> None:
+    large = reading(0.0, right=0.99)
+    assert select([large, reading(50.0, right=0.01, score=0.8, scale=0.4)], max_hands=2) == [large]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "apart", "sides"),
+    [
+        (0.9, 0.1, 60.0, ["right", "left"]),
+        (0.9, 0.6, 60.0, ["right", "left"]),
+        (0.6, 0.9, 60.0, ["left", "right"]),
+        (0.3, 0.1, 60.0, ["right", "left"]),
+        (0.9, 0.6, 400.0, ["right", "right"]),
+        (1.0, 1.0, 60.0, ["right", "right"]),
+    ],
+)
+def test_two_hands_that_overlap_are_one_of_each_unless_both_are_sure(
+    first: float, second: float, apart: float, sides: list[str]
+) -> None:
+    assert handedness([reading(0.0, right=first), reading(apart, right=second)]) == sides
+
+
+def test_passes_that_disagree_spread_and_those_that_agree_do_not() -> None:
+    assert reading(0.0, right=0.5).spread.max() == 0.0
+    np.testing.assert_allclose(reading(0.0, right=0.5, disagree=3.0).spread, 0.03)
+
+
+def test_the_distance_of_hands_is_in_hand_sizes() -> None:
+    assert size(HAND) == 100.0
+    assert distance(HAND, HAND + np.array([50.0, 0.0])) == pytest.approx(0.5)
