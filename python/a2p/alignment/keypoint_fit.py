@@ -1,0 +1,194 @@
+"""Hands fitted to keypoints: the pose, shape and place that explain 21 points seen in the image.
+
+Stage 1 without a network, and its partner with one. Damped least squares with analytic derivatives, all hands at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from a2p.alignment.hand_chain import HandState
+from a2p.alignment.hand_pair import PairProblem
+from a2p.alignment.keypoint_observations import KeypointObservations, diagonals, evidence_of
+from a2p.alignment.keypoint_terms import KEYPOINTS, LEAST_DEPTH, Evidence, KeypointProblem, robust
+from a2p.alignment.levenberg_marquardt import LevenbergMarquardtConfig, Minimum, minimise
+from a2p.alignment.rest_hands import RestHands
+from a2p.alignment.starts import starts
+from a2p.camera import Camera
+from a2p.errors import ConfigError
+from a2p.hand.model import HandModel
+from a2p.hand.parameters import HandParameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeypointFitConfig:
+    """How much the fit trusts each kind of evidence."""
+
+    sigma_2d: float = 0.015
+    """Standard deviation of a sure keypoint in the image, as a share of the hand's diagonal there."""
+    sigma_3d_m: float = 0.02
+    """Standard deviation of the landmark model's relative 3D points."""
+    robust_2d: float = 3.0
+    """Image distances beyond this many standard deviations count as outliers."""
+    robust_3d: float = 3.0
+    """The same for the relative 3D points."""
+    size_sigma: float = 0.2
+    """Standard deviation of the relative 3D points' scale, as a share."""
+    pose_prior: float = 0.3
+    """Weight of the pose prior."""
+    pose_slack: float = 0.3
+    """Standard deviation (rad) that every angle has beside the prior's synergies."""
+    shape_prior: float = 1.0
+    """Weight of the shape prior. Shape and distance explain each other: this settles what the image cannot."""
+    pair_depth_sigma: float = 0.15
+    """Standard deviation of the difference in log depth between a person's hands that touch in the image. It grows
+    with their distance."""
+    start_iterations: int = 8
+    """Steps from each start before the best is chosen."""
+    pair_iterations: int = 10
+    """Steps of both hands together."""
+    solver: LevenbergMarquardtConfig = field(default_factory=LevenbergMarquardtConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("sigma_2d", "sigma_3d_m", "robust_2d", "robust_3d", "size_sigma", "pair_depth_sigma"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be positive; got {getattr(self, name)}. A large value trusts less.")
+        for name in ("pose_prior", "shape_prior", "start_iterations", "pair_iterations"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"{name} must be at least 0; got {getattr(self, name)}. Zero switches it off.")
+
+
+@dataclass(frozen=True)
+class KeypointFitResult:
+    """The fitted hands, in the order of the observations."""
+
+    parameters: HandParameters
+    """Each in the convention of its own side's model."""
+    keypoints_3d: Float[Tensor, "n 21 3"]
+    """m, camera frame, in the fit's keypoint convention."""
+    keypoints_2d: Float[Tensor, "n 21 2"]
+    """The same, projected; px."""
+    reprojection_px: Float[Tensor, "n 21"]
+    """Distance from each projected to each seen keypoint."""
+    reprojection_share: Float[Tensor, " n"]
+    """The mean distance as a share of the seen keypoints' bounding box's diagonal."""
+    confidence: Float[Tensor, " n"]
+    """In [0, 1]: the mean over keypoints of how sure the detector was times how well the fit agrees."""
+    cost: Float[Tensor, " n"]
+    """Half the sum of squared residuals, in standard deviations."""
+    warnings: tuple[str, ...]
+
+
+class KeypointFit:
+    """Fits hands to keypoints of one convention. Deterministic; every finite observation gives finite hands."""
+
+    def __init__(
+        self,
+        right_model: HandModel,
+        left_model: HandModel,
+        *,
+        convention: str = "mediapipe",
+        convention_3d: str = "mediapipe_world",
+        config: KeypointFitConfig | None = None,
+    ) -> None:
+        """`convention` is that of the image keypoints, `convention_3d` that of the relative 3D points."""
+        self.config = config or KeypointFitConfig()
+        self.convention = convention
+        self._hands = RestHands(left_model, right_model, (convention, convention_3d))
+
+    def fit(self, observations: KeypointObservations, camera: Camera) -> KeypointFitResult:
+        """Returns the hands that explain the observations best, as seen by `camera`."""
+        if not len(observations.is_right):
+            return self._result(observations, camera, self._hands.none(), observations.confidence[:, 0])
+        problem = self._problem(observations, camera)
+        minimum = self._fit_each(problem, has_3d=observations.keypoints_3d is not None)
+        state = self._fit_pairs(problem, minimum.state, observations.pairs)
+        cost = problem.linearise(state).cost
+        return self._result(observations, camera, state, cost)
+
+    def _problem(self, observations: KeypointObservations, camera: Camera) -> KeypointProblem:
+        config = self.config
+        return KeypointProblem(
+            chain=self._hands.chain(observations.is_right),
+            evidence=evidence_of(observations, camera, sigma_2d=config.sigma_2d, sigma_3d_m=config.sigma_3d_m),
+            priors=self._hands.priors(
+                pose_slack=config.pose_slack,
+                pose_weight=config.pose_prior,
+                shape_weight=config.shape_prior,
+                size_sigma=config.size_sigma,
+            ),
+            robust_2d=config.robust_2d,
+            robust_3d=config.robust_3d,
+        )
+
+    def _fit_each(self, problem: KeypointProblem, *, has_3d: bool) -> Minimum[HandState]:
+        """Returns each hand's best fit over its starts."""
+        options = starts(problem.chain, problem.evidence, problem.priors.angle_mean, has_3d=has_3d)
+        count = len(options[0].angles)
+        index = torch.arange(count, device=options[0].angles.device).repeat(len(options))
+        start_config = replace(self.config.solver, max_iterations=self.config.start_iterations)
+        tried = minimise(problem[index], HandState.joined(options), start_config)
+        best = tried.quadratic.cost.reshape(len(options), count).argmin(0)
+        return minimise(problem, tried.state[best * count + index[:count]], self.config.solver)
+
+    def _fit_pairs(self, problem: KeypointProblem, state: HandState, pairs: tuple[tuple[int, int], ...]) -> HandState:
+        """Returns the state after the hands of each person were refined together."""
+        if not pairs:
+            return state
+        index = torch.tensor(pairs, device=state.angles.device).flatten()
+        paired = state[index]
+        shape = paired.betas.reshape(-1, 2, 10).mean(1)
+        paired = replace(paired, betas=shape.repeat_interleave(2, 0))
+        together = PairProblem(problem[index], self._pair_depth_sigma(problem.evidence[index]))
+        config = replace(self.config.solver, max_iterations=self.config.pair_iterations)
+        return state.replaced(index, minimise(together, paired, config).state)
+
+    def _pair_depth_sigma(self, evidence: Evidence) -> Float[Tensor, " m"]:
+        """Returns how far in log depth a person's hands may lie apart: more, the farther apart in the image."""
+        centres = evidence.points_2d.mean(1)
+        sizes = evidence.sigma_2d.mean((1, 2)) / self.config.sigma_2d
+        distance: Tensor = torch.linalg.vector_norm(centres[1::2] - centres[::2], dim=1)
+        hands_apart = distance / torch.maximum(sizes[1::2], sizes[::2])
+        return self.config.pair_depth_sigma * (1.0 + hands_apart)
+
+    def _result(
+        self, observations: KeypointObservations, camera: Camera, state: HandState, cost: Float[Tensor, " n"]
+    ) -> KeypointFitResult:
+        posed = self._hands.chain(observations.is_right).pose(state)
+        points = posed.points[:, :KEYPOINTS]
+        seen = observations.keypoints_2d.to(points)
+        projected = camera.project(torch.cat([points[..., :2], points[..., 2:].clamp(min=LEAST_DEPTH)], dim=-1))
+        distance = torch.linalg.vector_norm(projected - seen, dim=-1)
+        share = distance / diagonals(seen)[:, None]
+        _, agreement = robust((share / self.config.sigma_2d).square(), self.config.robust_2d)
+        confidence = (agreement.sqrt() * observations.confidence.to(points)).mean(1)
+        dtype = observations.keypoints_2d.dtype
+        return KeypointFitResult(
+            parameters=self._hands.parameters(state, posed, observations.is_right).to(dtype=dtype),
+            keypoints_3d=points.to(dtype),
+            keypoints_2d=projected.to(dtype),
+            reprojection_px=distance.to(dtype),
+            reprojection_share=share.mean(1).to(dtype),
+            confidence=confidence.to(dtype),
+            cost=cost.to(dtype),
+            warnings=_warnings(share.mean(1), observations.confidence),
+        )
+
+
+def _warnings(share: Float[Tensor, " n"], confidence: Float[Tensor, "n 21"]) -> tuple[str, ...]:
+    """Returns what a caller should know of hands that were fitted badly or from little."""
+    messages = []
+    for hand in range(len(share)):
+        sure = int((confidence[hand] > 0.3).sum())
+        if sure < 6:
+            messages.append(f"hand {hand}: only {sure} of 21 keypoints are sure; its pose is mostly a usual one.")
+        elif float(share[hand]) > 0.03:
+            messages.append(
+                f"hand {hand}: the fitted keypoints lie {100 * float(share[hand]):.1f} % of the hand's size from the "
+                "detected ones on average; no usual hand looks like them."
+            )
+    return tuple(messages)

@@ -1,0 +1,112 @@
+"""What a keypoint fit is given: the keypoints of some hands, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from a2p.alignment.keypoint_terms import Evidence
+from a2p.arrays import Keypoints2D, Keypoints3D
+from a2p.camera import Camera
+from a2p.errors import ShapeError
+
+_FARTHEST_PX = 1e6
+_LEAST_DIAGONAL_PX = 4.0
+
+
+@dataclass(frozen=True)
+class KeypointObservations:
+    """Keypoints seen of n hands, in MediaPipe's order: wrist, then thumb to pinky, base to tip."""
+
+    is_right: Bool[Tensor, " n"]
+    """The person's own right hand; a left hand otherwise."""
+    keypoints_2d: Keypoints2D
+    """px of the image that the camera describes."""
+    confidence: Float[Tensor, "n 21"]
+    """In [0, 1]; a keypoint of zero counts for nothing."""
+    keypoints_3d: Keypoints3D | None = None
+    """m, along the axes of a camera that looks at the hand; only their shape and direction count, not their place."""
+    pairs: tuple[tuple[int, int], ...] = ()
+    """Indices of the two hands that belong to one person: they get one shape."""
+
+    def __post_init__(self) -> None:
+        count = len(self.is_right)
+        expected = {"is_right": (count,), "keypoints_2d": (count, 21, 2), "confidence": (count, 21)}
+        if self.keypoints_3d is not None:
+            expected["keypoints_3d"] = (count, 21, 3)
+        for name, shape in expected.items():
+            self._check(name, shape)
+        if self.keypoints_2d.numel() and bool(self.keypoints_2d.abs().max() > _FARTHEST_PX):
+            raise ShapeError(
+                f"keypoints_2d must be image coordinates within {_FARTHEST_PX:.0e} px of the origin; got "
+                f"{float(self.keypoints_2d.abs().max()):.3g}. Drop hands whose detection failed."
+            )
+        if count and not bool(((self.confidence >= 0) & (self.confidence <= 1)).all()):
+            raise ShapeError(
+                f"confidence must lie in [0, 1]; got {float(self.confidence.min()):.3g} to "
+                f"{float(self.confidence.max()):.3g}. Clamp it, or map it with a sigmoid."
+            )
+        flat = [hand for pair in self.pairs for hand in pair]
+        if len(set(flat)) != len(flat) or any(not 0 <= hand < count for hand in flat):
+            raise ShapeError(
+                f"pairs must name different hands among 0 to {count - 1}, each at most once; got {self.pairs}. "
+                "Leave pairs out for hands of different people."
+            )
+
+    def _check(self, name: str, shape: tuple[int, ...]) -> None:
+        tensor: Tensor = getattr(self, name)
+        if tuple(tensor.shape) != shape:
+            raise ShapeError(
+                f"{name} must have shape {shape}, with one row for each flag of is_right; got {tuple(tensor.shape)}. "
+                "Stack the hands along the first dimension."
+            )
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ShapeError(f"{name} must be finite; got NaN or infinity. Drop hands whose detection failed.")
+
+
+def diagonals(keypoints_2d: Keypoints2D) -> Float[Tensor, " n"]:
+    """Returns the diagonals of the keypoints' bounding boxes, px; at least 4, so that a point has a scale, too."""
+    extent = keypoints_2d.amax(1) - keypoints_2d.amin(1)
+    diagonal: Tensor = torch.linalg.vector_norm(extent, dim=-1)
+    return diagonal.clamp(min=_LEAST_DIAGONAL_PX)
+
+
+def evidence_of(observations: KeypointObservations, camera: Camera, *, sigma_2d: float, sigma_3d_m: float) -> Evidence:
+    """Returns the observations as the fit compares them: in float64, in the camera's rays and axes."""
+    pixels = observations.keypoints_2d.double()
+    focal, centre = pixels.new_tensor([camera.fx, camera.fy]), pixels.new_tensor([camera.cx, camera.cy])
+    rays = (pixels - centre) / focal
+    points = observations.keypoints_3d
+    if points is None:
+        points, sigma_3d_m = torch.zeros_like(pixels[..., :1]).expand(-1, -1, 3), torch.inf
+    points = points.double()
+    towards_hand = _look_at(rays.mean(1))
+    return Evidence(
+        points_2d=rays,
+        sigma_2d=sigma_2d * diagonals(pixels)[:, None, None] / focal,
+        points_3d=(points - points.mean(1, keepdim=True)) @ towards_hand.mT,
+        sigma_3d=torch.full_like(pixels[:, 0, 0], sigma_3d_m),
+        confidence=observations.confidence.double(),
+    )
+
+
+def _look_at(ray: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3 3"]:
+    """Returns the least rotations that turn a camera's axis towards points at x/z, y/z."""
+    direction = torch.nn.functional.normalize(torch.cat([ray, torch.ones_like(ray[:, :1])], dim=1), dim=1)
+    x, y, z = direction.unbind(1)
+    denominator = 1.0 + z
+    rows = [
+        1 - x * x / denominator,
+        -x * y / denominator,
+        x,
+        -x * y / denominator,
+        1 - y * y / denominator,
+        y,
+        -x,
+        -y,
+        z,
+    ]
+    return torch.stack(rows, dim=1).reshape(-1, 3, 3)

@@ -1,0 +1,69 @@
+"""Where keypoint fits start: orientations that explain the palm, at the depth that explains the size."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from a2p.alignment.hand_chain import HandChain, HandState
+from a2p.alignment.keypoint_terms import KEYPOINTS, LOG_DEPTH_LIMITS, RAY_LIMIT, Evidence
+from a2p.hand.rotations import rotmat_from_rotvec
+
+PALM = (0, 1, 5, 9, 13, 17)
+"""The keypoints that no finger joint moves."""
+_TILTS_RAD = ((0.0, 0.0, 0.0), (0.7, 0.0, 0.0), (-0.7, 0.0, 0.0), (0.0, 0.7, 0.0), (0.0, -0.7, 0.0))
+"""How a palm that faces the camera is turned for the starts without 3D evidence."""
+
+
+def starts(chain: HandChain, evidence: Evidence, angles: Float[Tensor, " a"], *, has_3d: bool) -> list[HandState]:
+    """Returns start states of every hand, the likeliest first.
+
+    With 3D evidence: the palm as seen, and its twin that looks the same from afar, mirrored in depth. Without: the
+    palm parallel to the image, and tilted both ways about both axes.
+    """
+    count = len(evidence.points_2d)
+    resting = HandState(
+        orient_rotmat=torch.eye(3, dtype=angles.dtype, device=angles.device).expand(count, 3, 3),
+        root=torch.zeros(count, 3, dtype=angles.dtype, device=angles.device),
+        angles=angles.expand(count, -1),
+        betas=torch.zeros(count, 10, dtype=angles.dtype, device=angles.device),
+    )
+    rest = chain.pose(resting).points
+    if has_3d:
+        mirror = angles.new_tensor([1.0, 1.0, -1.0])
+        shapes = (evidence.points_3d, evidence.points_3d * mirror)
+        orients = [_palm_rotation(rest[:, KEYPOINTS:], shape) for shape in shapes]
+    else:
+        flat = torch.cat([evidence.points_2d, torch.zeros_like(evidence.points_2d[..., :1])], dim=-1)
+        frontal = _palm_rotation(rest[:, :KEYPOINTS], flat)
+        orients = [rotmat_from_rotvec(angles.new_tensor(tilt)) @ frontal for tilt in _TILTS_RAD]
+    return [_placed(resting, rest[:, :KEYPOINTS], orient, evidence) for orient in orients]
+
+
+def _palm_rotation(model: Float[Tensor, "n 21 3"], seen: Float[Tensor, "n 21 3"]) -> Float[Tensor, "n 3 3"]:
+    """Returns the rotations that lay the model's palm on the seen one (Kabsch, 1976)."""
+    model, seen = (points[:, PALM] - points[:, PALM].mean(1, keepdim=True) for points in (model, seen))
+    seen = seen / seen.abs().amax((1, 2), keepdim=True).clamp(min=1e-12)
+    left, _, right = torch.linalg.svd(seen.mT @ model)
+    signs = torch.ones_like(left[..., 0])
+    signs[:, 2] = torch.sign(torch.linalg.det(left @ right))
+    rotmat: Tensor = (left * signs[:, None]) @ right
+    return rotmat
+
+
+def _placed(
+    resting: HandState, rest: Float[Tensor, "n 21 3"], orient: Float[Tensor, "n 3 3"], evidence: Evidence
+) -> HandState:
+    """Returns the hand turned, where its size and centre in the image agree with those seen (weak perspective)."""
+    turned = (rest - rest[:, :1]) @ orient.mT
+    weight = (evidence.confidence + 1e-6)[..., None]
+    weight = weight / weight.sum(1, keepdim=True)
+    centre, seen_centre = (turned * weight).sum(1), (evidence.points_2d * weight).sum(1)
+    spread = ((turned[..., :2] - centre[:, None, :2]).square() * weight).sum((1, 2)).sqrt()
+    seen_spread = ((evidence.points_2d - seen_centre[:, None]).square() * weight).sum((1, 2)).sqrt()
+    nearest, farthest = (torch.tensor(limit).exp().item() for limit in LOG_DEPTH_LIMITS)
+    depth = (spread / seen_spread.clamp(min=1e-9)).clamp(nearest, farthest)
+    wrist = seen_centre - centre[:, :2] / depth[:, None]
+    root = torch.cat([wrist.clamp(-RAY_LIMIT, RAY_LIMIT), depth.log()[:, None]], dim=1)
+    return HandState(orient, root, resting.angles, resting.betas)
