@@ -38,3 +38,8 @@ CHAIN_KEYPOINTS_M = 1.3e-15
 """Articulated chain against the hand model in float64, keypoints and derivatives: worst 3.3e-16 over 22 hands."""
 FIT_EXACT_PX = 0.1
 """Reprojection of exact keypoints, weak priors, seen from 0.4 to 1 m at 900 px focal length."""
+
+CUDA_DEPTH_M = 1e-7
+"""The promise, 1e-4 mm; not observed yet: no GPU has run it."""
+CUDA_GRADIENT_REL = 1e-6
+"""The promise; not observed yet: no GPU has run it."""

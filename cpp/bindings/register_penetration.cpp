@@ -2,12 +2,12 @@
 #include <pybind11/stl.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <tuple>
 
 #include "a2p/penetration.h"
 #include "arrays.h"
+#include "depth_loss_arguments.h"
 #include "mesh_topology.h"
 
 namespace py = pybind11;
@@ -15,18 +15,6 @@ using namespace py::literals;
 using namespace a2p::bindings;
 
 namespace {
-
-a2p::DepthLoss as_loss(const std::string& kind, double scale) {
-  std::optional<a2p::DepthLossKind> known;
-  if (kind == "squared") known = a2p::DepthLossKind::kSquared;
-  if (kind == "huber") known = a2p::DepthLossKind::kHuber;
-  if (kind == "gmof") known = a2p::DepthLossKind::kGmof;
-  if (!known) throw py::value_error("loss must be 'squared', 'huber' or 'gmof'; got '" + kind + "'.");
-  if (!(std::isfinite(scale) && scale > 0)) {
-    throw py::value_error("scale must be a positive depth in metres; got " + std::to_string(scale) + ". Try 1e-3.");
-  }
-  return {*known, scale};
-}
 
 std::int32_t as_threads(int threads) {
   if (threads < 0) {

@@ -1,0 +1,122 @@
+// The extension module a2p._cuda, built where nvcc is. It links the CUDA runtime statically and imports without a
+// driver.
+#include <pybind11/pybind11.h>
+
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "a2p/cuda/device_topology.h"
+#include "a2p/cuda/penetration.h"
+#include "a2p/topology.h"
+#include "cuda_arrays.h"
+#include "depth_loss_arguments.h"
+
+namespace py = pybind11;
+using namespace py::literals;
+using namespace a2p::bindings;
+
+namespace {
+
+using a2p::cuda::DeviceTopology;
+
+void require_success(const a2p::cuda::Status& status) {
+  if (status.ok()) return;
+  const py::object type = py::module_::import("a2p.errors").attr("BackendError");
+  const std::string message = std::string("backend 'cuda' needs a working device; ") + status.where +
+                              " failed: " + status.reason + ". Check nvidia-smi, or use backend='cpu'.";
+  PyErr_SetString(type.ptr(), message.c_str());
+  throw py::error_already_set();
+}
+
+std::unique_ptr<DeviceTopology> make_device_topology(const a2p::Topology& topology) {
+  auto made = std::make_unique<DeviceTopology>();
+  require_success(made->upload(topology.view()));
+  return made;
+}
+
+void require_workspace(const DeviceArray<std::uint8_t>& workspace, std::size_t bytes) {
+  if (workspace.length(0) >= static_cast<std::int64_t>(bytes)) return;
+  raise_shape_error("workspace must have at least " + std::to_string(bytes) + " bytes; got " +
+                    std::to_string(workspace.length(0)) + ". Ask the workspace function of the operation.");
+}
+
+void penetrate(const DeviceTopology& a, const DeviceTopology& b, const py::object& vertices_a,
+               const py::object& vertices_b, const py::object& loss_out, const py::object& depth_a,
+               const py::object& depth_b, const py::object& gradient_a, const py::object& gradient_b,
+               const py::object& workspace, const std::string& loss, double scale, std::uintptr_t stream) {
+  const py::ssize_t va = a.view().vertex_count, vb = b.view().vertex_count;
+  const auto in_a = as_device_array<float>(vertices_a, "vertices_a", {"b", va, 3});
+  const py::ssize_t count = in_a.length(0);
+  const a2p::cuda::PairArrays arrays{
+      in_a.data(),
+      as_device_array<float>(vertices_b, "vertices_b", {count, vb, 3}).data(),
+      as_device_array<double>(loss_out, "loss_out", {count}).data(),
+      as_device_array<float>(depth_a, "depth_a", {count, va}).data(),
+      as_device_array<float>(depth_b, "depth_b", {count, vb}).data(),
+      as_device_array<float>(gradient_a, "gradient_a", {count, va, 3}).data(),
+      as_device_array<float>(gradient_b, "gradient_b", {count, vb, 3}).data(),
+  };
+  const auto space = as_device_array<std::uint8_t>(workspace, "workspace", {"n"});
+  require_workspace(space, a2p::cuda::penetration_workspace_bytes(a.view(), b.view(), count));
+  const a2p::DepthLoss depth_loss = as_loss(loss, scale);
+  a2p::cuda::Status status;
+  {
+    const py::gil_scoped_release nogil;  // no Python object is touched in this block
+    status = a2p::cuda::penetrate_pairs(a.view(), b.view(), count, depth_loss, arrays, space.data(),
+                                        reinterpret_cast<a2p::cuda::Stream>(stream));
+  }
+  require_success(status);
+}
+
+void locate(const DeviceTopology& mesh, const py::object& points, const py::object& vertices,
+            const py::object& distance, const py::object& face, const py::object& weights, const py::object& workspace,
+            std::uintptr_t stream) {
+  const auto queries = as_device_array<float>(points, "points", {"b", "p", 3});
+  const py::ssize_t count = queries.length(0), point_count = queries.length(1);
+  const py::ssize_t vertex_count = mesh.view().vertex_count;
+  const a2p::cuda::LocateArrays arrays{
+      queries.data(),
+      as_device_array<float>(vertices, "vertices", {count, vertex_count, 3}).data(),
+      as_device_array<float>(distance, "distance", {count, point_count}).data(),
+      as_device_array<std::int32_t>(face, "face", {count, point_count}).data(),
+      as_device_array<float>(weights, "weights", {count, point_count, 3}).data(),
+  };
+  const auto space = as_device_array<std::uint8_t>(workspace, "workspace", {"n"});
+  require_workspace(space, a2p::cuda::locate_workspace_bytes(mesh.view(), count));
+  a2p::cuda::Status status;
+  {
+    const py::gil_scoped_release nogil;  // no Python object is touched in this block
+    status = a2p::cuda::locate(mesh.view(), count, point_count, arrays, space.data(),
+                               reinterpret_cast<a2p::cuda::Stream>(stream));
+  }
+  require_success(status);
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_cuda, m) {
+  py::module_::import("a2p._core");  // registers MeshTopology
+  m.doc() = "Operations of a2p on CUDA devices. Work is queued on the given stream of the current device.";
+  m.def("device_count", &a2p::cuda::device_count, "Number of CUDA devices that can run here; 0 without a driver.");
+  py::class_<DeviceTopology>(m, "DeviceTopology", "A prepared topology in the memory of one CUDA device.")
+      .def(py::init(&make_device_topology), "topology"_a, "Copies the topology to the current device.");
+  m.def(
+      "penetration_workspace_bytes",
+      [](const DeviceTopology& a, const DeviceTopology& b, std::int64_t count) {
+        return a2p::cuda::penetration_workspace_bytes(a.view(), b.view(), count);
+      },
+      "topology_a"_a, "topology_b"_a, "count"_a, "Bytes of device memory that `penetrate` needs for `count` pairs.");
+  m.def(
+      "locate_workspace_bytes",
+      [](const DeviceTopology& mesh, std::int64_t count) {
+        return a2p::cuda::locate_workspace_bytes(mesh.view(), count);
+      },
+      "topology"_a, "count"_a, "Bytes of device memory that `locate` needs for `count` meshes.");
+  m.def("penetrate", &penetrate, "topology_a"_a, "topology_b"_a, "vertices_a"_a, "vertices_b"_a, py::kw_only(),
+        "loss_out"_a, "depth_a"_a, "depth_b"_a, "gradient_a"_a, "gradient_b"_a, "workspace"_a, "loss"_a, "scale"_a,
+        "stream"_a, "Writes loss, depths and gradients of pairs; see a2p/cuda/penetration.h.");
+  m.def("locate", &locate, "topology"_a, "points"_a, "vertices"_a, py::kw_only(), "distance"_a, "face"_a, "weights"_a,
+        "workspace"_a, "stream"_a, "Writes where points lie relative to meshes; see a2p/cuda/penetration.h.");
+}
