@@ -8,40 +8,48 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from a2p.hand.hand_data import REQUIRED_SHAPES
+from a2p.hand.hand_data import hand_data_from_arrays
 from a2p.hand.hand_file import read_hand_data
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
-def open_hand_arrays(*, vertex_count: int | None = None) -> Arrays:
-    """The right open hand's arrays under MANO's keys, in MANO's dtypes; the first vertices only if so asked.
-
-    With fewer vertices the faces among them form open meshes, as MANO's is, and every other array stays valid.
-    """
+def open_hand_arrays() -> Arrays:
+    """The right open hand's arrays under MANO's keys, in MANO's dtypes, with a mean pose that is not flat."""
     data = read_hand_data("open", side="right")
-    count = len(data.v_template) if vertex_count is None else vertex_count
-    faces = data.faces[(data.faces < count).all(axis=1)]
-    regressor = np.zeros((16, count))
-    positions = (data.J_regressor @ data.v_template).astype(np.float64)
-    distance = np.linalg.norm(data.v_template[None, :count] - positions[:, None], axis=-1)
-    nearest = np.argsort(distance, axis=1)[:, :4]
-    np.put_along_axis(regressor, nearest, 0.25, axis=1)
     parents = np.array([2**32 - 1, *data.parents[1:]], dtype=np.int64)
     return {
-        "v_template": data.v_template[:count].astype(np.float64),
-        "shapedirs": data.shapedirs[:count].astype(np.float64),
-        "posedirs": data.posedirs[:count].astype(np.float64),
-        "J_regressor": data.J_regressor.astype(np.float64) if vertex_count is None else regressor,
-        "weights": data.weights[:count].astype(np.float64),
+        "v_template": data.v_template.astype(np.float64),
+        "shapedirs": data.shapedirs.astype(np.float64),
+        "posedirs": data.posedirs.astype(np.float64),
+        "J_regressor": data.J_regressor.astype(np.float64),
+        "weights": data.weights.astype(np.float64),
         "kintree_table": np.stack([parents, np.arange(16)]),
-        "f": faces.astype(np.uint32),
+        "f": data.faces.astype(np.uint32),
         "hands_mean": np.linspace(-0.2, 0.3, 45),
         "hands_components": np.linalg.qr(np.random.default_rng(0).normal(size=(45, 45)))[0],
+    }
+
+
+def front_of_hand_arrays() -> Arrays:
+    """As many vertices as MANO has: those of the open hand nearest the fingertips, an open mesh like MANO's."""
+    arrays = open_hand_arrays()
+    kept = np.sort(np.argsort(arrays["v_template"][:, 0])[:778])
+    joints = arrays["J_regressor"] @ arrays["v_template"]
+    distance = np.linalg.norm(arrays["v_template"][None, kept] - joints[:, None], axis=-1)
+    regressor = np.zeros((16, len(kept)))
+    np.put_along_axis(regressor, np.argsort(distance, axis=1)[:, :4], 0.25, axis=1)
+    faces = arrays["f"][np.isin(arrays["f"], kept).all(axis=1)]
+    return {
+        **arrays,
+        **{key: arrays[key][kept] for key in ("v_template", "shapedirs", "posedirs", "weights")},
+        "J_regressor": regressor,
+        "f": np.searchsorted(kept, faces).astype(np.uint32),
     }
 
 
@@ -120,9 +128,18 @@ def mano_pickle(arrays: Arrays, *, protocol: int = 2) -> bytes:
     return data.replace(b"numpy._core.", b"numpy.core.") if protocol < 4 else data
 
 
-def write(path: Path, data: bytes) -> Path:
-    path.write_bytes(data)
+def mirrored_arrays(arrays: Arrays) -> Arrays:
+    """The other hand's arrays: the mirror image at x = 0."""
+    data = hand_data_from_arrays(arrays, "a test").mirrored()
+    names = ("v_template", "shapedirs", "posedirs", "hands_mean", "hands_components")
+    return {**arrays, **{name: getattr(data, name) for name in names}, "f": data.faces}
+
+
+def save_npz(path: Path, arrays: Arrays) -> Path:
+    np.savez_compressed(path, **cast("dict[str, Any]", arrays))
     return path
 
 
-assert set(open_hand_arrays(vertex_count=778)) == set(REQUIRED_SHAPES)
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path

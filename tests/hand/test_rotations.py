@@ -43,14 +43,14 @@ SPECIAL_ANGLES = [0.0, 1e-300, 1e-12, 1e-8, 1e-4, 0.39, 0.40, 1.0 - 1e-9, 1.0 + 
 
 
 @given(rotvec=rotvecs)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_exponential_is_the_matrix_exponential_of_the_cross_matrix(rotvec: Tensor) -> None:
     expected = torch.linalg.matrix_exp(cross_matrix(rotvec))
     torch.testing.assert_close(rotmat_from_rotvec(rotvec), expected, rtol=0, atol=ROTATION_FLOAT64)
 
 
 @given(rotvec=rotvecs)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_form_names_the_same_rotation(rotvec: Tensor) -> None:
     rotmat = rotmat_from_rotvec(rotvec)
     for again in (

@@ -9,9 +9,8 @@ import numpy.typing as npt
 
 from a2p.errors import MeshError
 
-_SHAPE_WEIGHT = 0.05
-"""What squared edge length costs against area: area keeps triangles inside the loop, edge length keeps them well
-shaped where the area is the same for all."""
+_FOLD_PENALTY = 1e3
+"""Weight of a triangle's area where it faces against the loop, that is, lies outside of it or over another."""
 
 
 def boundary_loops(boundary: Iterable[tuple[int, int]]) -> list[list[int]]:
@@ -42,8 +41,9 @@ def triangulate_loop(
     """Returns n - 2 faces over the n vertices of a loop, facing so that they continue the mesh across it.
 
     The triangulation of least weight, by dynamic programming over sub-polygons: Barequet and Sharir, "Filling gaps in
-    the boundary of a polyhedron", CAGD 1995. The weight is area plus a little squared edge length. No edge inside
-    repeats one of the mesh's own edges (`taken`), since the result would not be a manifold.
+    the boundary of a polyhedron", CAGD 1995. The weight is the squared length of the edges inside, which favours well
+    shaped triangles, plus a penalty on folds. No edge inside repeats one of the mesh's own edges (`taken`), since the
+    result would not be a manifold.
     """
     points = _regular_polygon(len(loop)) if positions is None else positions
     is_free = np.array([[(a, b) not in taken and (b, a) not in taken for b in loop] for a in loop])
@@ -68,24 +68,23 @@ def _least_weight_apexes(
 ) -> npt.NDArray[np.int64] | None:
     """Returns, for each chord (low, high), the third corner of its triangle; None if every triangulation is barred."""
     count = len(points)
-    squared_length = np.square(points[:, None] - points[None]).sum(-1)
+    chord = np.where(is_free, np.square(points[:, None] - points[None]).sum(-1), np.inf)
+    chord[0, -1] = 0.0  # an edge of the loop, not one inside
+    centred = points - points.mean(axis=0)
+    products = np.cross(centred[:, None], centred[None])
+    loop_normal = products[np.arange(count), (np.arange(count) + 1) % count].sum(axis=0)
+    loop_normal /= max(float(np.linalg.norm(loop_normal)), np.finfo(np.float64).tiny)
+    swept = 0.5 * products @ loop_normal  # triangle (a, b, c) covers swept[a, b] + swept[b, c] + swept[c, a]
     weight = np.zeros((count, count))
     apex = np.zeros((count, count), dtype=np.int64)
     for span in range(2, count):
-        for low in range(count - span):
-            high = low + span
-            middles = np.arange(low + 1, high)
-            is_chord = span < count - 1
-            if is_chord and not is_free[low, high]:
-                weight[low, high] = np.inf
-                continue
-            normals = np.cross(points[middles] - points[low], points[high] - points[low])
-            own = 0.5 * np.linalg.norm(normals, axis=-1) + (
-                _SHAPE_WEIGHT * squared_length[low, high] if is_chord else 0
-            )
-            candidates = weight[low, middles] + weight[middles, high] + own
-            best = int(candidates.argmin())
-            weight[low, high], apex[low, high] = candidates[best], middles[best]
+        low = np.arange(count - span)[:, None]
+        high, middle = low + span, low + np.arange(1, span)
+        folded = np.maximum(0.0, -(swept[low, middle] + swept[middle, high] + swept[high, low]))
+        candidates = weight[low, middle] + weight[middle, high] + _FOLD_PENALTY * folded
+        best = candidates.argmin(axis=1, keepdims=True)
+        weight[low, high] = np.take_along_axis(candidates, best, axis=1) + chord[low, high]
+        apex[low, high] = low + 1 + best
     return apex if np.isfinite(weight[0, -1]) else None
 
 

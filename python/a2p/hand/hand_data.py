@@ -75,6 +75,7 @@ def hand_data_from_arrays(arrays: Mapping[str, npt.NDArray[np.generic]], source:
     """Returns the arrays of a file, checked. `source` names the file in errors."""
     checked = _checked(arrays, source)
     face_count = len(checked["f"])
+    _check_indices(checked, source)
     data = HandData(
         v_template=_floats(checked, "v_template"),
         shapedirs=_floats(checked, "shapedirs"),
@@ -92,6 +93,13 @@ def hand_data_from_arrays(arrays: Mapping[str, npt.NDArray[np.generic]], source:
         if worst > 1e-3:
             raise HandModelError(f"{source}: every row of {name} must sum to 1; one is off by {worst:.3g}.")
     return data
+
+
+def _check_indices(checked: Mapping[str, npt.NDArray[np.generic]], source: str) -> None:
+    vertex_count, faces = len(checked["v_template"]), checked["f"].astype(np.int64)
+    outside = faces[(faces < 0) | (faces >= vertex_count)]
+    if len(outside):
+        raise HandModelError(f"{source}: f must index the {vertex_count} vertices; it holds {outside[0]}.")
 
 
 def _checked(arrays: Mapping[str, npt.NDArray[np.generic]], source: str) -> dict[str, npt.NDArray[np.generic]]:

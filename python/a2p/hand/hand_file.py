@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +24,10 @@ _MANO_VERTEX_COUNT = 778
 
 def read_hand_data(source: str | Path, *, side: Side, fix_left_shapedirs: bool = True) -> HandData:
     """Returns the data of one hand; see `HandModel.load`."""
+    if side not in get_args(Side):
+        raise HandModelError(f"side must be 'left' or 'right'; got {side!r}.")
     if source == "open":
-        right = read_hand_file(_OPEN_HAND)
+        right = _open_hand()
         return right if side == "right" else right.mirrored()
     path = _find(Path(source), side)
     data = read_hand_file(path)
@@ -49,6 +53,11 @@ def read_hand_file(path: Path) -> HandData:
     return hand_data_from_arrays(_READERS[path.suffix](path), str(path))
 
 
+@cache
+def _open_hand() -> HandData:
+    return read_hand_file(_OPEN_HAND)
+
+
 def _find(path: Path, side: Side) -> Path:
     if not path.is_dir():
         return path
@@ -63,14 +72,14 @@ def _read_npz(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
-        if size > _MAX_FILE_BYTES:
-            raise HandModelError(
-                f"{path} must unpack to {_MAX_FILE_BYTES >> 20} MiB or less; it claims {size >> 20} MiB."
-            )
+    except (OSError, zipfile.BadZipFile) as error:
+        raise HandModelError(f"{path} is not a readable .npz: {error}.") from error
+    if size > _MAX_FILE_BYTES:
+        raise HandModelError(f"{path} must unpack to {_MAX_FILE_BYTES >> 20} MiB at most; it claims {size >> 20}.")
+    try:
         with np.load(path, allow_pickle=False) as file:
-            keys = [key for key in (*REQUIRED_SHAPES, *OPTIONAL_SHAPES) if key in file]
-            return {key: file[key] for key in keys}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            return {key: file[key] for key in (*REQUIRED_SHAPES, *OPTIONAL_SHAPES) if key in file}
+    except Exception as error:  # damaged content makes zipfile, zlib and numpy raise many types
         raise HandModelError(f"{path} is not a readable .npz of plain arrays: {error}.") from error
 
 

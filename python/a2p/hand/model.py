@@ -62,7 +62,7 @@ class HandModel(nn.Module):
             "hands_mean": data.hands_mean.reshape(15, 3),
             "hands_components": data.hands_components,
         }.items():
-            self.register_buffer(name, torch.tensor(array, dtype=torch.float32), persistent=False)
+            self.register_buffer(name, torch.from_numpy(array).float().clone(), persistent=False)
         self.register_buffer("parents", torch.tensor(data.parents), persistent=False)
         self._native: NativeSkinning | None = NativeSkinning.of(self.rig)
 

@@ -47,3 +47,20 @@ class HandParameters:
     def __getitem__(self, index: int | slice | Tensor) -> HandParameters:
         """Returns the hands at `index` of the first batch dimension."""
         return self.map(lambda tensor: tensor[index])
+
+
+def mirror_parameters(parameters: HandParameters) -> HandParameters:
+    """Returns the other hand's parameters whose pose is the mirror image at x = 0, where the models mirror each other.
+
+    Mirroring negates x of a position, and y and z of an axis-angle vector. Twice is the identity.
+    """
+    return HandParameters(
+        global_orient=_with_signs(parameters.global_orient, (1.0, -1.0, -1.0)),
+        hand_pose=_with_signs(parameters.hand_pose, (1.0, -1.0, -1.0)),
+        betas=parameters.betas,
+        transl=_with_signs(parameters.transl, (-1.0, 1.0, 1.0)),
+    )
+
+
+def _with_signs(vectors: Float[Tensor, "*batch 3"], signs: tuple[float, float, float]) -> Float[Tensor, "*batch 3"]:
+    return vectors * torch.tensor(signs, dtype=vectors.dtype, device=vectors.device)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from a2p.arrays import FaceMask, Faces
@@ -36,7 +36,7 @@ class Topology:
 
     def __init__(
         self,
-        faces: Int[Tensor, "f 3"] | Int[np.ndarray, "f 3"],
+        faces: Integer[Tensor, "f 3"] | Integer[np.ndarray, "f 3"],
         rest_vertices: Float[Tensor, "v 3"] | Float[np.ndarray, "v 3"] | None = None,
         *,
         is_cap: Bool[Tensor, " f"] | Bool[np.ndarray, " f"] | None = None,
@@ -145,9 +145,15 @@ def _check_directions(keys: npt.NDArray[np.int64], start: npt.NDArray[np.int64],
 
 def _cap(edges: _Edges, positions: npt.NDArray[np.float64] | None) -> npt.NDArray[np.int64]:
     """Returns the faces that fill all boundary loops."""
-    taken = set(zip(edges.start.tolist(), edges.end.tolist(), strict=True))
-    boundary = [(start, end) for start, end in taken if (end, start) not in taken]
     caps = [np.empty((0, 3), dtype=np.int64)]
+    stride = int(edges.start.max()) + 1
+    sorted_keys = np.sort(edges.start * stride + edges.end)
+    opposite = edges.end * stride + edges.start
+    is_boundary = sorted_keys[np.searchsorted(sorted_keys, opposite) % len(sorted_keys)] != opposite
+    if not is_boundary.any():
+        return caps[0]
+    taken = set(zip(edges.start.tolist(), edges.end.tolist(), strict=True))
+    boundary = zip(edges.start[is_boundary].tolist(), edges.end[is_boundary].tolist(), strict=True)
     for loop in boundary_loops(boundary):
         cap = triangulate_loop(loop, None if positions is None else positions[loop], taken)
         taken.update((int(face[i]), int(face[(i + 1) % 3])) for face in cap for i in range(3))
