@@ -142,7 +142,7 @@ def test_derivatives_of_first_and_second_order_are_right(model: HandModel, at_re
 
     arguments = (inputs.global_orient, inputs.hand_pose, inputs.betas, inputs.transl)
     assert gradcheck(skin, arguments)
-    assert gradgradcheck(lambda *a: skin(*a)[0].sum(dim=0), arguments)
+    assert gradgradcheck(lambda *a: skin(*a)[0], arguments, fast_mode=True)
 
 
 def test_function_transforms_equal_a_loop(model: HandModel) -> None:

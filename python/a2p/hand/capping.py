@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from a2p.errors import MeshError
 
-_FOLD_PENALTY = 1e3
-"""Weight of a triangle's area where it faces against the loop, that is, lies outside of it or over another."""
+_FOLD_PENALTY = 1e9
+"""Weight of the area of a triangle that faces against the loop, that is, lies outside of it or over another."""
 
 
 def boundary_loops(boundary: Iterable[tuple[int, int]]) -> list[list[int]]:
