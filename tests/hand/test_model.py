@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import a2p.hand
 from a2p.errors import HandModelError
 from a2p.hand import HandModel, HandParameters, mirror_parameters
 from a2p.hand.hand_data import Side
@@ -180,3 +182,12 @@ def test_smplx_poses_the_same_file_alike(tmp_path: Path, side: Side, flat_hand_m
     posed = ours(parameters)
     torch.testing.assert_close(posed.vertices, expected.vertices, rtol=0, atol=SMPLX_M)
     torch.testing.assert_close(posed.joints, expected.joints[:, :16], rtol=0, atol=SMPLX_M)
+
+
+def test_smplx_reads_the_packaged_file_itself(tmp_path: Path) -> None:
+    smplx = pytest.importorskip("smplx", reason="needs the optional package smplx")
+    shutil.copy(Path(a2p.hand.__file__).parent / "assets" / "open_hand_right.npz", tmp_path / "MANO_RIGHT.npz")
+    theirs = smplx.MANO(str(tmp_path), ext="npz", use_pca=False, flat_hand_mean=True)
+    expected = theirs(betas=torch.ones(1, 10))
+    posed = HandModel.load("open")(replace(HandParameters.zeros(1), betas=torch.ones(1, 10)))
+    torch.testing.assert_close(posed.vertices, expected.vertices, rtol=0, atol=SMPLX_M)
