@@ -3,5 +3,13 @@
 from a2p.penetration.api import PenetrationDepth, penetration_depth, signed_distance
 from a2p.penetration.dispatch import runnable_backends
 from a2p.penetration.loss import DepthLoss
+from a2p.penetration.report import PenetrationReport
 
-__all__ = ["DepthLoss", "PenetrationDepth", "penetration_depth", "runnable_backends", "signed_distance"]
+__all__ = [
+    "DepthLoss",
+    "PenetrationDepth",
+    "PenetrationReport",
+    "penetration_depth",
+    "runnable_backends",
+    "signed_distance",
+]

@@ -1,0 +1,222 @@
+"""Stage 2 alone: hands that penetrate in, hands that touch out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from a2p.camera import Camera
+from a2p.errors import ShapeError
+from a2p.hand import HandModel, HandPair, HandParameters
+from a2p.penetration import PenetrationReport
+from a2p.plausibility.descent import DescentConfig, descend, settle
+from a2p.plausibility.gate import ALLOWED_DEPTH, deepest
+from a2p.plausibility.metric import Anatomy, EstimatorErrors, HandMetric, hand_metric
+from a2p.plausibility.pair import PairState, depth_of, objective, translated_depths
+from a2p.plausibility.separation import cheapest_separation
+
+Vector = npt.NDArray[np.float64]
+
+_RANDOM_DIRECTIONS = 10
+
+
+@dataclass(frozen=True)
+class PairEvidence:
+    """What else is known about a pair in one picture."""
+
+    camera: Camera | None = None
+    """Without one, viewing rays are taken as parallel to z."""
+    confidence_right: Float[Tensor, " 21"] | None = None
+    """How much each keypoint of the right hand is to be held in the image, 0 to 1."""
+    confidence_left: Float[Tensor, " 21"] | None = None
+
+
+@dataclass(frozen=True)
+class PairRefinement:
+    """What stage 2 did to one pair."""
+
+    before: PenetrationReport
+    after: PenetrationReport
+    is_changed: bool
+    """False where the hands penetrated no deeper than a contact: then not a bit of them changed."""
+    is_resolved: bool
+    """Whether no vertex is deeper than 1 mm any more."""
+    vertex_shift_mm: float
+    """Mean distance that the vertices moved."""
+    image_shift_mm: float
+    """Mean distance that the joints moved across the viewing rays."""
+
+    @property
+    def warning(self) -> str | None:
+        """What a person should know, if anything."""
+        if self.is_resolved:
+            return None
+        return (
+            f"the hands still penetrate by {self.after.max_mm:.1f} mm; at most {1e3 * ALLOWED_DEPTH:.0f} was asked for"
+        )
+
+
+@dataclass(frozen=True)
+class RefinementReport:
+    """What stage 2 did to every pair of the batch, in order."""
+
+    pairs: tuple[PairRefinement, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The warnings of all pairs, each with the pair's number if there are several."""
+        several = len(self.pairs) > 1
+        return tuple(
+            f"pair {i}: {pair.warning}" if several else pair.warning
+            for i, pair in enumerate(self.pairs)
+            if pair.warning is not None
+        )
+
+
+class Refiner:
+    """Removes penetration deeper than 1 mm from pairs of hands, at the least cost under an estimator's errors.
+
+    Shape stays. Hands that penetrate no deeper come back as they are, to the bit; hands that do are moved until they
+    touch, not farther. The same input and seed give the same output.
+    """
+
+    def __init__(
+        self,
+        hand_model: str | Path | tuple[HandModel, HandModel] = "open",
+        *,
+        errors: EstimatorErrors | None = None,
+        descent: DescentConfig | None = None,
+    ) -> None:
+        self.models = HandModel.load_pair(hand_model) if isinstance(hand_model, (str, Path)) else HandPair(*hand_model)
+        self._anatomies = (Anatomy.of(self.models.right), Anatomy.of(self.models.left))
+        self._errors = EstimatorErrors() if errors is None else errors
+        self._descent = DescentConfig() if descent is None else descent
+
+    def __call__(
+        self, right: HandParameters, left: HandParameters, *, seed: int = 0, evidence: PairEvidence | None = None
+    ) -> tuple[HandParameters, HandParameters, RefinementReport]:
+        """Returns both hands and what was done. Leading dimensions of the parameters are a batch of pairs.
+
+        `seed` chooses among the directions in which hands are parted that no descent parts.
+        """
+        _require_pairs(right, left)
+        batch = right.betas.shape[:-1]
+        rights, lefts = (_flattened(hand, len(batch)) for hand in (right, left))
+        states, reports = [], []
+        for i in range(len(rights.betas)):
+            state = PairState(rights[i], lefts[i])
+            refined, refinement = self._refine(state, evidence or PairEvidence(), seed)
+            states.append(refined)
+            reports.append(refinement)
+        report = RefinementReport(tuple(reports))
+        if not any(pair.is_changed for pair in reports):
+            return right, left, report
+        return (
+            _stacked([state.right for state in states], batch),
+            _stacked([state.left for state in states], batch),
+            report,
+        )
+
+    def _refine(self, state: PairState, evidence: PairEvidence, seed: int) -> tuple[PairState, PairRefinement]:
+        depth = depth_of(self.models, state)
+        before = self._measure(state)
+        if float(deepest(depth)) <= ALLOWED_DEPTH:
+            return state, PairRefinement(before, before, False, True, 0.0, 0.0)
+        metrics = (
+            self._metric(0, state.right, evidence.camera, evidence.confidence_right),
+            self._metric(1, state.left, evidence.camera, evidence.confidence_left),
+        )
+        refined = state.moved(self._resolve(state, metrics, seed))
+        after = self._measure(refined)
+        vertex_shift, image_shift = self._shifts(state, refined, evidence.camera)
+        is_resolved = after.max_mm <= 1e3 * ALLOWED_DEPTH
+        return refined, PairRefinement(before, after, True, is_resolved, 1e3 * vertex_shift, 1e3 * image_shift)
+
+    def _metric(
+        self, hand: int, parameters: HandParameters, camera: Camera | None, confidence: Tensor | None
+    ) -> HandMetric:
+        return hand_metric(self._anatomies[hand], parameters, camera=camera, confidence=confidence, errors=self._errors)
+
+    def _resolve(self, state: PairState, metrics: tuple[HandMetric, HandMetric], seed: int) -> Vector:
+        """Returns the cheapest change found that resolves the pair, or else the one that leaves least."""
+        goal = objective(self.models, state, metrics)
+        descent = descend(goal, np.zeros(len(goal.precision)), self._descent)
+        if descent.max_depth <= ALLOWED_DEPTH:
+            return descent.x
+        candidates = [(descent.max_depth > ALLOWED_DEPTH, descent.max_depth, descent.x)]
+        for start in (np.zeros_like(descent.x), descent.x):
+            separated = self._separated(state.moved(start), metrics, seed)
+            if separated is not None:
+                settled = settle(goal, start + separated, self._descent)
+                candidates.append((False, settled.cost, settled.x))
+        return min(candidates, key=lambda candidate: candidate[:2])[2]
+
+    def _separated(self, state: PairState, metrics: tuple[HandMetric, HandMetric], seed: int) -> Vector | None:
+        """Returns the cheapest relative translation that parts the hands, as a change of both."""
+        precision = (metrics[0].precision + metrics[1].precision)[48:, 48:].numpy() / 4
+        axes = np.linalg.eigh(precision)[1].T
+        drawn = np.random.default_rng(seed).normal(size=(_RANDOM_DIRECTIONS, 3))
+        drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+        separation = cheapest_separation(
+            lambda translations: translated_depths(self.models, state, translations),
+            precision,
+            np.concatenate([axes, -axes, drawn]),
+            target_m=self._descent.target_m,
+        )
+        if separation is None:
+            return None
+        change = np.zeros(2 * len(metrics[0].precision))
+        change[48:51], change[99:] = separation.translation / 2, -separation.translation / 2
+        return change
+
+    def _measure(self, state: PairState) -> PenetrationReport:
+        with torch.no_grad():
+            right, left = self.models.right(state.right).vertices, self.models.left(state.left).vertices
+            return PenetrationReport.measure(right, left, self.models.right.topology, self.models.left.topology)
+
+    def _shifts(self, before: PairState, after: PairState, camera: Camera | None) -> tuple[float, float]:
+        """Returns how far the vertices moved on average, and the joints across the viewing rays (m)."""
+        moves, image_moves = [], []
+        with torch.no_grad():
+            for model, old, new in (
+                (self.models.right, before.right, after.right),
+                (self.models.left, before.left, after.left),
+            ):
+                was, now = model(old), model(new)
+                moves.append((now.vertices - was.vertices).square().sum(dim=-1).sqrt())
+                change = now.joints - was.joints
+                if camera is not None:
+                    change = now.joints * (was.joints[:, 2:] / now.joints[:, 2:]) - was.joints
+                image_moves.append(change[:, :2].square().sum(dim=-1).sqrt())
+        return float(torch.cat(moves).mean()), float(torch.cat(image_moves).mean())
+
+
+def _require_pairs(right: HandParameters, left: HandParameters) -> None:
+    if right.betas.shape != left.betas.shape or right.betas.dtype != torch.float32:
+        raise ShapeError(
+            "right and left must be float32 parameters of as many hands; got betas of shape "
+            f"{tuple(right.betas.shape)} ({right.betas.dtype}) and {tuple(left.betas.shape)} ({left.betas.dtype}). "
+            "Convert them with .to(dtype=torch.float32)."
+        )
+    for name, hand in (("right", right), ("left", left)):
+        for field in ("global_orient", "hand_pose", "betas", "transl"):
+            if not bool(torch.isfinite(getattr(hand, field)).all()):
+                raise ShapeError(f"{name}.{field} must be finite; it holds NaN or infinity. Drop that hand.")
+
+
+def _flattened(hand: HandParameters, leading: int) -> HandParameters:
+    return hand.map(lambda tensor: tensor.detach().reshape(-1, *tensor.shape[leading:]))
+
+
+def _stacked(hands: list[HandParameters], batch: torch.Size) -> HandParameters:
+    def stack(name: str) -> Tensor:
+        stacked = torch.stack([getattr(hand, name) for hand in hands]).detach()
+        return stacked.reshape(*batch, *stacked.shape[1:])
+
+    return HandParameters(stack("global_orient"), stack("hand_pose"), stack("betas"), stack("transl"))
