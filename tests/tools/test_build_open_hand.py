@@ -15,7 +15,7 @@ from tools.build_open_hand.build import Build, build
 from tools.build_open_hand.model_file import write_model
 from tools.build_open_hand.numbering import SMPLX_TIPS
 from tools.build_open_hand.report import is_watertight, self_intersections
-from tools.build_open_hand.wheel import download, verify
+from tools.build_open_hand.wheel import REQUIREMENT, SHA256, download, verify
 
 from tests.tolerances import OPEN_HAND_REBUILD_M, OPEN_HAND_REFERENCE_M
 
@@ -63,6 +63,13 @@ def test_pose_correctives_take_most_of_the_wanted_offset_in_poses_they_have_not_
 @pytest.mark.slow
 def test_ten_betas_describe_the_population(rebuilt: Build) -> None:
     assert rebuilt.shapes.explained.sum() > 0.999
+
+
+def test_the_notice_beside_the_packaged_file_names_its_source() -> None:
+    notice = (PACKAGED.parent / "NOTICE").read_text()
+    assert SHA256 in notice
+    assert REQUIREMENT.replace("==", " ") in notice
+    assert (PACKAGED.parent / "LICENSE-CC0.md").read_text().startswith("# Creative Commons CC0 1.0 Universal")
 
 
 def test_the_same_arrays_make_the_same_bytes(tmp_path: Path, packaged: Arrays) -> None:
