@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "a2p/thread_pool.h"
@@ -232,14 +233,17 @@ class BandPainter {
     if (area == 0) return;
     if (area < 0) std::swap(b, c);
     const std::array<Edge, 3> edges{Edge(a, b), Edge(b, c), Edge(c, a)};
-    const RayWeights ray(corners(face), job_.view);
+    std::optional<RayWeights> ray;  // most small faces hold no pixel's centre
     const std::int64_t half = kSubpixels / 2;
     for (std::int32_t row = rows.first; row <= rows.last; ++row) {
       const std::int64_t y = row * kSubpixels + half;
       const std::int64_t x = columns.first * kSubpixels + half;
       std::int64_t e0 = edges[0].at(x, y), e1 = edges[1].at(x, y), e2 = edges[2].at(x, y);
       for (std::int32_t column = columns.first; column <= columns.last; ++column) {
-        if ((e0 | e1 | e2) >= 0) offer(face, ray, column, row);
+        if ((e0 | e1 | e2) >= 0) {
+          if (!ray) ray.emplace(corners(face), job_.view);
+          offer(face, *ray, column, row);
+        }
         e0 -= edges[0].dy * kSubpixels;
         e1 -= edges[1].dy * kSubpixels;
         e2 -= edges[2].dy * kSubpixels;
