@@ -1,0 +1,270 @@
+"""The command line: `a2p reconstruct`, `a2p hand convert`, `a2p hand info`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import tyro
+
+from a2p.errors import A2PError, ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from a2p.pipeline import Reconstructor
+    from a2p.result import Reconstruction
+
+EXIT_OK = 0
+EXIT_SOME_FAILED = 1
+EXIT_USAGE = 2
+
+Format: TypeAlias = Literal["glb", "obj", "npz", "json", "overlay"]
+_FILE_NAMES: dict[Format, str] = {
+    "glb": "{}.glb",
+    "obj": "{}.obj",
+    "npz": "{}.npz",
+    "json": "{}.json",
+    "overlay": "{}_overlay.png",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruct:
+    """Reconstructs the hands in images and writes meshes, parameters and overlays.
+
+    Exit code 0: every image was read, with or without hands in it; 1: some image failed; 2: wrong usage.
+    """
+
+    images: tyro.conf.Positional[tuple[Path, ...]]
+    """Image files."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("out")
+    """Folder for the results; made when missing."""
+    formats: tuple[Format, ...] = ("glb", "obj", "npz", "json", "overlay")
+    """What to write for each image."""
+    hand_model: str = "open"
+    """`open`, or a folder or file of MANO."""
+    max_hands: int = 2
+    """At most so many hands an image."""
+    fov_deg: float | None = None
+    """Field of view of the image's larger side; without it EXIF, then a default, is taken."""
+    refine: bool = True
+    """Move hands that pass through each other apart."""
+    json: bool = False
+    """Print one JSON object an image on standard output instead of the table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertHand:
+    """Converts a MANO pickle to an .npz that holds arrays only; no code in the pickle runs."""
+
+    pickle: tyro.conf.Positional[Path]
+    """MANO_RIGHT.pkl or MANO_LEFT.pkl."""
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """The .npz to write; by default beside the pickle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandInfo:
+    """Prints what a hand model holds."""
+
+    model: tyro.conf.Positional[str] = "open"
+    """`open`, or a folder or file of MANO."""
+    side: Literal["right", "left"] = "right"
+    """Which hand."""
+
+
+_HandCommand: TypeAlias = (
+    Annotated[ConvertHand, tyro.conf.subcommand("convert")] | Annotated[HandInfo, tyro.conf.subcommand("info")]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandCommands:
+    """Reads and converts hand model files."""
+
+    command: _HandCommand
+
+
+_Command: TypeAlias = (
+    Annotated[Reconstruct, tyro.conf.subcommand("reconstruct")] | Annotated[HandCommands, tyro.conf.subcommand("hand")]
+)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What became of one image: a result and its files, or an error."""
+
+    image: Path
+    result: Reconstruction | None = None
+    written: tuple[Path, ...] = ()
+    error: str | None = None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code: 0, 1 where an image failed, 2 for wrong usage."""
+    command: Reconstruct | HandCommands = tyro.cli(
+        _Command,
+        prog="a2p",
+        description="Two posed hand meshes from one picture.",
+        args=arguments,
+        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
+    )
+    try:
+        if isinstance(command, Reconstruct):
+            return _reconstruct(command)
+        if isinstance(command.command, ConvertHand):
+            return _convert(command.command)
+        return _info(command.command)
+    except A2PError as error:
+        print(f"a2p: {error}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _reconstruct(command: Reconstruct) -> int:
+    if not command.images:
+        raise ConfigError("images must name at least one file; got none. Example: a2p reconstruct photo.jpg -o out")
+    _make_folder(command.out)
+    from a2p.pipeline import Reconstructor
+
+    reconstructor = Reconstructor(
+        hand_model=command.hand_model, max_hands=command.max_hands, refine=command.refine, fov_deg=command.fov_deg
+    )
+    outcomes = []
+    for image, stem in _with_progress(_stems(command.images), quiet=command.json):
+        outcome = _reconstruct_one(command, reconstructor, image, stem)
+        if command.json:
+            print(json.dumps(_summary(outcome)), flush=True)
+        outcomes.append(outcome)
+    if not command.json:
+        _print_table(outcomes, command.out)
+    return EXIT_SOME_FAILED if any(outcome.error for outcome in outcomes) else EXIT_OK
+
+
+def _reconstruct_one(command: Reconstruct, reconstructor: Reconstructor, image: Path, stem: str) -> _Outcome:
+    try:
+        result = reconstructor(image)
+    except A2PError as error:
+        return _Outcome(image, error=str(error))
+    written = [result.save(command.out / _FILE_NAMES[form].format(stem)) for form in command.formats]
+    return _Outcome(image, result, tuple(written))
+
+
+def _stems(images: Sequence[Path]) -> list[tuple[Path, str]]:
+    """Returns each image with the stem of its results; images of equal names get a number."""
+    seen: dict[str, int] = {}
+    stems = []
+    for image in images:
+        count = seen[image.stem] = seen.get(image.stem, 0) + 1
+        stems.append((image, image.stem if count == 1 else f"{image.stem}_{count}"))
+    return stems
+
+
+def _with_progress(items: list[tuple[Path, str]], *, quiet: bool) -> Iterator[tuple[Path, str]]:
+    """Yields the items; shows a bar on a terminal where there are several."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    if quiet or len(items) == 1 or not console.is_terminal:
+        yield from items
+    else:
+        yield from track(items, description="reconstruct", console=console)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"out must be a folder that can be made; got {folder}: {error.strerror}. Give another folder with -o."
+        ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"out must be a writable folder; got {folder}. Give another folder with -o.")
+
+
+def _summary(outcome: _Outcome) -> dict[str, object]:
+    """Returns one image's outcome as the JSON object that --json prints."""
+    if outcome.result is None:
+        return {"image": str(outcome.image), "error": outcome.error}
+    result = outcome.result
+    return {
+        "image": str(outcome.image),
+        "hands": [
+            {
+                "handedness": hand.handedness,
+                "score": round(hand.score, 4),
+                "confidence": round(hand.confidence, 4),
+                "box_xyxy_px": [round(value, 1) for value in hand.box_xyxy_px],
+                "reprojection_error_px": round(hand.reprojection_error_px, 2),
+            }
+            for hand in result.hands
+        ],
+        "max_penetration_before_mm": round(result.penetration_before.max_mm, 3),
+        "max_penetration_mm": round(result.penetration.max_mm, 3),
+        "timings_ms": {stage: round(value, 1) for stage, value in result.timings_ms.items()},
+        "warnings": list(result.warnings),
+        "written": [str(path) for path in outcome.written],
+    }
+
+
+def _print_table(outcomes: Sequence[_Outcome], folder: Path) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(_table(outcomes))
+    for outcome in outcomes:
+        notes = [outcome.error] if outcome.error else outcome.result.warnings if outcome.result else []
+        for note in notes:
+            console.print(f"{outcome.image.name}: {note}", style="red" if outcome.error else "yellow", markup=False)
+    written = sum(len(outcome.written) for outcome in outcomes)
+    console.print(f"wrote {written} files to {folder}", markup=False, soft_wrap=True)
+    if len(outcomes) == 1:
+        for path in outcomes[0].written:
+            console.print(f"  {path}", markup=False, soft_wrap=True)
+
+
+def _table(outcomes: Sequence[_Outcome]) -> Table:
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("image", "hands", "reprojection", "penetration before > after", "time"):
+        table.add_column(heading, justify="left" if heading in ("image", "hands") else "right")
+    for outcome in outcomes:
+        result = outcome.result
+        if result is None:
+            table.add_row(outcome.image.name, "failed", "", "", "")
+            continue
+        table.add_row(
+            outcome.image.name,
+            ", ".join(f"{hand.handedness} {hand.score:.2f}" for hand in result.hands) or "none",
+            ", ".join(f"{hand.reprojection_error_px:.1f} px" for hand in result.hands),
+            f"{result.penetration_before.max_mm:.1f} > {result.penetration.max_mm:.1f} mm",
+            f"{sum(result.timings_ms.values()):.0f} ms",
+        )
+    return table
+
+
+def _convert(command: ConvertHand) -> int:
+    from a2p.hand.mano_file import convert_mano
+
+    print(f"wrote {convert_mano(command.pickle, command.out)}")
+    return EXIT_OK
+
+
+def _info(command: HandInfo) -> int:
+    from a2p.hand import HandModel
+
+    model = HandModel.load(command.model, side=command.side)
+    topology = model.topology
+    print(f"{command.model} ({model.side})")
+    print(f"vertices      {model.v_template.shape[0]}")
+    print(f"faces         {topology.faces.shape[0]}, {int(topology.is_cap.sum())} of them close the wrist")
+    print(f"joints        {model.J_template.shape[0]}")
+    print(f"betas         {model.shapedirs.shape[-1]}")
+    return EXIT_OK

@@ -1,0 +1,178 @@
+"""The whole way on the packaged example image: every promise of a result, and every kind of bad input."""
+
+from __future__ import annotations
+
+import io
+import math
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import a2p
+from a2p.errors import BackendError, BoxError, CameraError, ConfigError, ImageError
+
+EXAMPLE = resources.files("a2p") / "assets" / "example.jpg"
+
+
+@pytest.fixture(scope="module")
+def reconstructor() -> a2p.Reconstructor:
+    return a2p.Reconstructor()
+
+
+@pytest.fixture(scope="module")
+def result(reconstructor: a2p.Reconstructor) -> a2p.Reconstruction:
+    return reconstructor(EXAMPLE.read_bytes())
+
+
+def test_the_example_shows_one_right_and_one_left_hand(result: a2p.Reconstruction) -> None:
+    assert sorted(hand.handedness for hand in result.hands) == ["left", "right"]
+    assert result.right is not None
+    assert result.left is not None
+    assert result.right.handedness == "right"
+
+
+def test_a_result_is_consistent_with_itself(result: a2p.Reconstruction) -> None:
+    for hand in result.hands:
+        torch.testing.assert_close(result.camera.project(hand.keypoints_3d), hand.keypoints_2d)
+        distance = (hand.keypoints_2d - hand.detected_keypoints_2d).norm(dim=-1).mean()
+        assert hand.reprojection_error_px == pytest.approx(float(distance), rel=1e-4)
+        model = a2p.HandModel.load("open", side=hand.handedness)
+        torch.testing.assert_close(model(hand.parameters).vertices, hand.vertices)
+        assert int(hand.faces.max()) == len(hand.vertices) - 1
+
+
+def test_the_example_is_fitted_within_a_hundredth_and_a_half_of_the_hand(result: a2p.Reconstruction) -> None:
+    for hand in result.hands:
+        x0, y0, x1, y1 = hand.box_xyxy_px
+        assert hand.reprojection_error_px <= 0.015 * math.hypot(x1 - x0, y1 - y0)
+
+
+def test_relative_translation_points_from_the_right_wrist_to_the_left(result: a2p.Reconstruction) -> None:
+    assert result.right is not None
+    assert result.left is not None
+    assert result.relative_translation is not None
+    torch.testing.assert_close(result.right.joints[0] + result.relative_translation, result.left.joints[0])
+
+
+def test_penetration_of_the_result_is_below_a_millimetre_or_warned_of(result: a2p.Reconstruction) -> None:
+    assert result.penetration.max_mm <= 1.0 or any("penetrat" in warning for warning in result.warnings)
+    assert result.penetration.max_mm <= result.penetration_before.max_mm or result.penetration.max_mm <= 1.0
+
+
+def test_equal_images_give_equal_results(reconstructor: a2p.Reconstructor, result: a2p.Reconstruction) -> None:
+    again, also = reconstructor.batch([EXAMPLE.read_bytes(), np.array(Image.open(io.BytesIO(EXAMPLE.read_bytes())))])
+    for other in (again, also):
+        for mine, theirs in zip(result.hands, other.hands, strict=True):
+            assert torch.equal(mine.vertices, theirs.vertices)
+
+
+def test_an_image_without_hands_gives_an_empty_result_and_a_warning(reconstructor: a2p.Reconstructor) -> None:
+    result = reconstructor(np.full((240, 320, 3), 127, np.uint8))
+    assert result.hands == ()
+    assert result.right is None
+    assert result.relative_translation is None
+    assert result.penetration.max_mm == 0.0
+    assert any("no hand" in warning for warning in result.warnings)
+
+
+def test_boxes_from_the_caller_decide_handedness_and_order(
+    reconstructor: a2p.Reconstructor, result: a2p.Reconstruction
+) -> None:
+    assert result.right is not None
+    assert result.left is not None
+    boxes = [("left", result.left.box_xyxy_px), ("right", result.right.box_xyxy_px)]
+    given = reconstructor(EXAMPLE.read_bytes(), boxes=boxes)
+    assert [hand.handedness for hand in given.hands] == ["left", "right"]
+
+
+def test_a_given_camera_is_used(reconstructor: a2p.Reconstructor, result: a2p.Reconstruction) -> None:
+    camera = a2p.Camera(2 * result.camera.fx, 2 * result.camera.fy, result.camera.cx, result.camera.cy)
+    far = reconstructor(EXAMPLE.read_bytes(), camera=camera)
+    assert far.camera == camera
+    assert far.hands[0].joints[0, 2] > 1.7 * result.hands[0].joints[0, 2]
+
+
+def test_without_refinement_alignment_is_returned_as_it_is() -> None:
+    result = a2p.Reconstructor(refine=False)(EXAMPLE.read_bytes())
+    assert result.penetration == result.penetration_before
+
+
+@pytest.mark.parametrize(
+    ("box", "match"),
+    [
+        ((math.nan, 0.0, 10.0, 10.0), "finite"),
+        ((-500.0, -500.0, -400.0, -400.0), "overlap the image"),
+        ((50.0, 50.0, 20.0, 20.0), "x1 >= x0"),
+    ],
+)
+def test_an_unusable_box_is_refused(
+    reconstructor: a2p.Reconstructor, box: tuple[float, float, float, float], match: str
+) -> None:
+    with pytest.raises(BoxError, match=match):
+        reconstructor(EXAMPLE.read_bytes(), boxes=[("right", box)])
+
+
+def test_a_truncated_jpeg_is_refused(reconstructor: a2p.Reconstructor) -> None:
+    with pytest.raises(ImageError, match=r"truncated|not"):
+        reconstructor(EXAMPLE.read_bytes()[:5000])
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20_000, 20_000)])
+def test_tiny_and_huge_images_are_refused(
+    reconstructor: a2p.Reconstructor, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    path = tmp_path / "image.png"
+    Image.new("1", size).save(path)
+    with pytest.raises(ImageError, match=r"at least|at most"):
+        reconstructor(path)
+
+
+def _sixteen_bit(image: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+
+
+@pytest.mark.parametrize(
+    ("convert", "suffix"),
+    [
+        (lambda image: image.convert("CMYK"), "jpg"),
+        (_sixteen_bit, "png"),
+        (lambda image: image.convert("RGBA"), "png"),
+        (lambda image: image.convert("L"), "png"),
+    ],
+    ids=["cmyk", "16-bit", "rgba", "grayscale"],
+)
+def test_other_pixel_formats_show_the_same_hands(
+    reconstructor: a2p.Reconstructor, tmp_path: Path, convert: object, suffix: str
+) -> None:
+    path = tmp_path / f"image.{suffix}"
+    assert callable(convert)
+    convert(Image.open(io.BytesIO(EXAMPLE.read_bytes()))).save(path)
+    result = reconstructor(path)
+    assert sorted(hand.handedness for hand in result.hands) == ["left", "right"]
+
+
+def test_exif_rotation_is_applied(reconstructor: a2p.Reconstructor, result: a2p.Reconstruction, tmp_path: Path) -> None:
+    image = Image.open(io.BytesIO(EXAMPLE.read_bytes()))
+    turned = image.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "turned.png"
+    turned.save(path, exif=exif)
+    upright = reconstructor(path)
+    assert upright.image.shape == result.image.shape
+    for mine, theirs in zip(result.hands, upright.hands, strict=True):
+        assert mine.handedness == theirs.handedness
+        assert (mine.keypoints_2d - theirs.keypoints_2d).norm(dim=-1).max() < 3.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [({"device": "cuda"}, BackendError), ({"max_hands": 0}, ConfigError), ({"fov_deg": 180.0}, CameraError)],
+)
+def test_a_wrong_setting_is_refused_at_construction(arguments: dict[str, object], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        a2p.Reconstructor(**arguments)  # type: ignore[arg-type]
