@@ -23,6 +23,7 @@ from example_hands import OPEN_PALM, POINTING, Placement, posed_hand, rest_finge
 from example_skin import Material, cloth, noise, skin
 
 WIDTH, HEIGHT, SAMPLES = 640, 480, 3
+AMBIENT_DIRECTIONS, KEY_DIRECTIONS = 160, 48
 FOV_DEG = 52.0
 TO_KEY = (-0.62, -0.62, -0.48)
 """Direction to the window that lights the scene."""
@@ -122,9 +123,9 @@ def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
 
 def _light(scene: SmoothMesh) -> np.ndarray:
     """Returns the shares of ambient and of key light that reach each vertex."""
-    towards = disk_directions(TO_KEY, 0.22, 48)
+    towards = disk_directions(TO_KEY, 0.22, KEY_DIRECTIONS)
     lit = sees(scene, towards, size=640) | (towards @ scene.normals.T <= 0.0)
-    return np.stack([ambient_visibility(scene, directions=160), lit.mean(axis=0)], axis=1)
+    return np.stack([ambient_visibility(scene, directions=AMBIENT_DIRECTIONS), lit.mean(axis=0)], axis=1)
 
 
 def _samples_of(
