@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
-from typing import Literal, TypeAlias, Union
+from typing import TypeAlias, Union
 
 import torch
 from jaxtyping import Float
@@ -47,7 +47,7 @@ class Reconstructor:
         self,
         hand_model: HandModelSource = "open",
         *,
-        device: Literal["auto", "cpu"] = "auto",
+        device: str = "auto",
         max_hands: int = 2,
         refine: bool = True,
         detector: Detector | None = None,
