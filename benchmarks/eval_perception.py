@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 from tests.perception.photo_truth import PHOTOS, found
 
 from a2p.perception import HandFinder, HandObservation, load_image
+from a2p.perception.observation import ERROR_AT_FULL_CONFIDENCE
 
 _FINGERS = [(0, 1, 2, 3, 4), (0, 5, 6, 7, 8), (5, 9, 10, 11, 12), (9, 13, 14, 15, 16), (13, 17, 18, 19, 20), (0, 17)]
 _COLOURS = {"right": (255, 60, 60), "left": (60, 120, 255)}
@@ -60,7 +61,7 @@ def evaluate_photos(finder: HandFinder, folder: Path, draw: Path | None) -> None
 
 def evaluate_annotated(finder: HandFinder, folder: Path) -> None:
     """Prints found, mean 2D error and the error by confidence on hand_graph_cnn."""
-    errors, confidences, times, sides = [], [], [], 0
+    errors, expectations, times, sides = [], [], [], 0
     samples = json.loads((folder / "joints.json").read_text())["samples"]
     for sample in samples:
         image = load_image(folder / sample["file"])
@@ -72,20 +73,21 @@ def evaluate_annotated(finder: HandFinder, folder: Path) -> None:
         times.append(1e3 * (time.perf_counter() - start))
         if hands:
             errors.append(np.linalg.norm(hands[0].keypoints_2d.numpy() - truth, axis=-1))
-            confidences.append(hands[0].keypoint_confidence.numpy())
+            expected = ERROR_AT_FULL_CONFIDENCE * np.ptp(hands[0].keypoints_2d.numpy(), axis=0).max()
+            expectations.append(expected / hands[0].keypoint_confidence.numpy())
             sides += hands[0].handedness == "left"
-    error, confidence = np.array(errors), np.array(confidences)
+    error, expectation = np.array(errors), np.array(expectations)
     print("| hand_graph_cnn | found | said left | mean 2D error px | median | 95 % | median ms |")
     print("|---|---|---|---|---|---|---|")
     print(
         f"| {len(samples)} photos | {len(errors)} | {sides} | {error.mean():.3f} | {np.median(error):.2f} "
         f"| {np.percentile(error, 95):.2f} | {statistics.median(times):.0f} |\n"
     )
-    print("| confidence | mean 2D error px |\n|---|---|")
-    edges = np.quantile(confidence, np.linspace(0, 1, 6))
+    print("| expected error by confidence, px | mean 2D error px |\n|---|---|")
+    edges = np.quantile(expectation, np.linspace(0, 1, 6))
     for low, high in itertools.pairwise(edges):
-        chosen = (confidence >= low) & (confidence <= high)
-        print(f"| {low:.3f} to {high:.3f} | {error[chosen].mean():.2f} |")
+        chosen = (expectation >= low) & (expectation <= high)
+        print(f"| {low:.1f} to {high:.1f} | {error[chosen].mean():.2f} |")
     print("\nmean error by keypoint, px:", " ".join(f"{value:.1f}" for value in error.mean(axis=0)))
 
 

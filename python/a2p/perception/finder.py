@@ -11,6 +11,7 @@ from PIL import Image
 
 from a2p.errors import ConfigError
 from a2p.perception.assignment import handedness, overlap, select
+from a2p.perception.confidence import keypoint_confidence
 from a2p.perception.detector import Detector, HandBox, checked_boxes
 from a2p.perception.image import Pixels
 from a2p.perception.landmarks import LandmarkModel
@@ -65,7 +66,7 @@ def _observation(reading: Reading, side: Handedness) -> HandObservation:
         score=reading.score,
         box_xyxy_px=reading.candidate.box_xyxy_px or (float(low[0]), float(low[1]), float(high[0]), float(high[1])),
         keypoints_2d=_float32(points),
-        keypoint_confidence=_float32(np.full(21, np.clip(reading.presence, 0.05, 1.0))),
+        keypoint_confidence=_float32(keypoint_confidence(reading)),
         keypoints_3d=_float32(reading.keypoints_3d),
     )
 
