@@ -61,7 +61,7 @@ def evaluate_photos(finder: HandFinder, folder: Path, draw: Path | None) -> None
 
 def evaluate_annotated(finder: HandFinder, folder: Path) -> None:
     """Prints found, mean 2D error and the error by confidence on hand_graph_cnn."""
-    errors, expectations, times, sides = [], [], [], 0
+    errors, expectations, times, sides, extra = [], [], [], 0, 0
     samples = json.loads((folder / "joints.json").read_text())["samples"]
     for sample in samples:
         image = load_image(folder / sample["file"])
@@ -71,16 +71,17 @@ def evaluate_annotated(finder: HandFinder, folder: Path) -> None:
         start = time.perf_counter()
         hands = finder.find_hands(image.pixels, max_hands=1)
         times.append(1e3 * (time.perf_counter() - start))
+        extra += len(finder.find_hands(image.pixels)) > 1
         if hands:
             errors.append(np.linalg.norm(hands[0].keypoints_2d.numpy() - truth, axis=-1))
             expected = ERROR_AT_FULL_CONFIDENCE * np.ptp(hands[0].keypoints_2d.numpy(), axis=0).max()
             expectations.append(expected / hands[0].keypoint_confidence.numpy())
             sides += hands[0].handedness == "left"
     error, expectation = np.array(errors), np.array(expectations)
-    print("| hand_graph_cnn | found | said left | mean 2D error px | median | 95 % | median ms |")
-    print("|---|---|---|---|---|---|---|")
+    print("| hand_graph_cnn | found | said left | with a second hand | mean 2D error px | median | 95 % | median ms |")
+    print("|---|---|---|---|---|---|---|---|")
     print(
-        f"| {len(samples)} photos | {len(errors)} | {sides} | {error.mean():.3f} | {np.median(error):.2f} "
+        f"| {len(samples)} photos | {len(errors)} | {sides} | {extra} | {error.mean():.3f} | {np.median(error):.2f} "
         f"| {np.percentile(error, 95):.2f} | {statistics.median(times):.0f} |\n"
     )
     print("| expected error by confidence, px | mean 2D error px |\n|---|---|")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from a2p.perception.assignment import handedness, select
+from a2p.perception.assignment import handedness, partner, select
 from a2p.perception.crop import Crop
 from a2p.perception.detector import Candidate
 from a2p.perception.landmarks import Landmarks
@@ -44,6 +44,18 @@ def test_beside_a_right_hand_a_doubtful_right_one_is_dropped_and_a_left_one_kept
 def test_a_small_hand_inside_a_large_one_is_dropped() -> None:
     large = reading(0.0, right=0.99)
     assert select([large, reading(50.0, right=0.01, score=0.8, scale=0.4)], max_hands=2) == [large]
+
+
+def test_behind_a_painted_hand_only_a_sure_reading_of_another_place_counts() -> None:
+    front = reading(0.0, right=0.99)
+    hidden = reading(60.0, right=0.05, score=0.85)
+    doubts = [
+        reading(5.0, right=0.05),
+        reading(60.0, right=0.6),
+        reading(60.0, right=0.05, score=0.7),
+    ]
+    assert partner(front, doubts) == []
+    assert partner(front, [*doubts, hidden]) == [hidden]
 
 
 @pytest.mark.parametrize(

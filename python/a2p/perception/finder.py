@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 
@@ -10,9 +11,10 @@ import torch
 from PIL import Image
 
 from a2p.errors import ConfigError
-from a2p.perception.assignment import handedness, overlap, select
+from a2p.perception.assignment import handedness, overlap, partner, select
 from a2p.perception.confidence import keypoint_confidence
-from a2p.perception.detector import Detector, HandBox, checked_boxes
+from a2p.perception.detector import Candidate, Detector, HandBox, checked_boxes
+from a2p.perception.hiding import window_around, without_hand
 from a2p.perception.image import Pixels
 from a2p.perception.landmarks import LandmarkModel
 from a2p.perception.observation import Handedness, HandObservation
@@ -31,7 +33,8 @@ class HandFinder:
     def __init__(self, *, detector: Detector | None = None, threads: int | None = None) -> None:
         threads = threads or min(os.cpu_count() or 1, 4)
         palms = PalmDetector(threads=threads)
-        self._detector: Detector = detector or PalmSearch(palms)
+        self._search = PalmSearch(palms)
+        self._detector: Detector = detector or self._search
         self._reader = HandReader(LandmarkModel(threads=threads), palms)
 
     def find_hands(
@@ -48,10 +51,36 @@ class HandFinder:
             given = checked_boxes(boxes, picture.width, picture.height)(picture, max_hands=max_hands)
             kept = [self._reader.glance(picture, candidate) for candidate in given]
         else:
-            candidates = self._detector(picture, max_hands=max_hands)
-            kept = select([self._reader.glance(picture, one) for one in candidates], max_hands=max_hands)
+            readings = self._glances(picture, self._detector(picture, max_hands=max_hands))
+            kept = select(readings, max_hands=max_hands)
         studied = [self._reader.study(picture, reading, crowded=_is_crowded(reading, kept)) for reading in kept]
+        if boxes is None and len(kept) == 1 and max_hands > 1:
+            studied += self._behind(picture, kept[0])
         return tuple(_observation(*pair) for pair in zip(studied, handedness(studied), strict=True))
+
+    def _glances(self, picture: Image.Image, candidates: list[Candidate]) -> list[Reading]:
+        """Returns a reading for each candidate that is not plainly a hand read before."""
+        readings: list[Reading] = []
+        for candidate in candidates:
+            if not any(_is_read(candidate, reading) for reading in readings):
+                readings.append(self._reader.glance(picture, candidate))
+        return readings
+
+    def _behind(self, picture: Image.Image, front: Reading) -> list[Reading]:
+        """Returns the hand, if any, that shows where one was found once that one is painted over."""
+        hidden = without_hand(picture, front.keypoints_2d)
+        candidates = self._search.around(hidden, window_around(front.keypoints_2d))
+        found = partner(front, self._glances(hidden, candidates[:2]))
+        return [self._reader.study(hidden, reading, crowded=True) for reading in found]
+
+
+def _is_read(candidate: Candidate, reading: Reading) -> bool:
+    """Says whether a candidate's window is nearly that of a hand seen without doubt."""
+    if not candidate.crops or reading.passes[0].presence < 0.9:
+        return False
+    crop, seen = candidate.crops[0], reading.passes[0].next_crop()
+    turn = math.remainder(crop.rotation - seen.rotation, 2.0 * math.pi)
+    return math.dist(crop.center_px, seen.center_px) < 0.15 * seen.side_px and abs(turn) < 0.6
 
 
 def _is_crowded(reading: Reading, others: Sequence[Reading]) -> bool:

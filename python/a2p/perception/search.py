@@ -40,6 +40,11 @@ class PalmSearch:
             palms = self._look(image, _tiles(image.width, image.height))
         return [_candidate(group) for group in clusters(palms)[: max_hands + 4]]
 
+    def around(self, image: Image.Image, window: Crop) -> list[Candidate]:
+        """Returns a candidate for each palm in a window, seen upright and turned by an eighth both ways, best first."""
+        windows = [window, window.turned(_EIGHTH_TURN), window.turned(-_EIGHTH_TURN)]
+        return [_candidate(group) for group in clusters(self._look(image, windows))]
+
     def _look(self, image: Image.Image, windows: list[Crop]) -> list[Palm]:
         """Returns the palms in each window, the best of the first window first."""
         return [palm for window in windows for palm in merge(self._palms(image, window, min_score=_MIN_SCORE))]
