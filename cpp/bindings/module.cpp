@@ -9,6 +9,7 @@ using namespace py::literals;
 void register_isa(py::module_& m);
 void register_penetration(py::module_& m);
 void register_rasterize(py::module_& m);
+void register_signed_distance(py::module_& m);
 void register_skinning(py::module_& m);
 void register_topology(py::module_& m);
 
@@ -31,4 +32,5 @@ PYBIND11_MODULE(_core, m) {
   register_skinning(m);
   register_topology(m);
   register_penetration(m);
+  register_signed_distance(m);
 }

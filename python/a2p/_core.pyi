@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['MeshTopology', 'PenetrationPair', 'SkinningModel', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'thread_count']
+__all__: list[str] = ['DistanceField', 'MeshTopology', 'PenetrationPair', 'SkinningModel', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'thread_count']
 class SkinningModel:
     """
     A hand model laid out for skinning. See a2p/skinning.h.
@@ -49,6 +49,16 @@ class PenetrationPair:
         Returns loss (b,) float64, depth_a (b, va), depth_b (b, vb), gradient_a (b, va, 3) and gradient_b (b, vb, 3), of float32 vertices (b, va, 3) and (b, vb, 3). See a2p/penetration.h.
         """
     def __init__(self, topology_a: MeshTopology, topology_b: MeshTopology) -> None:
+        ...
+class DistanceField:
+    """
+    A topology, ready to be queried in many poses.
+    """
+    def __call__(self, points: typing.Any, vertices: typing.Any, *, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float32]]:
+        """
+        Returns distance (b, p), face (b, p) int32 and weights (b, p, 3), of float32 points (b, p, 3) and vertices (b, v, 3). See a2p/signed_distance.h.
+        """
+    def __init__(self, topology: MeshTopology) -> None:
         ...
 def isa() -> str:
     """

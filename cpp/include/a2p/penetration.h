@@ -1,29 +1,13 @@
 // How deep the vertices of two closed meshes lie in each other, with the gradient, in one pass.
 #pragma once
 #include <cstdint>
-#include <memory>
-#include <mutex>
-#include <vector>
 
 #include "a2p/depth_loss.h"
+#include "a2p/mesh_scratch.h"
+#include "a2p/scratch_pool.h"
 #include "a2p/topology.h"
 
 namespace a2p {
-
-// Memory for queries against posed meshes of up to a topology's size. One user at a time; reusable.
-class MeshScratch {
- public:
-  explicit MeshScratch(const Topology& topology);
-  ~MeshScratch();
-  MeshScratch(MeshScratch&&) noexcept;
-  MeshScratch& operator=(MeshScratch&&) noexcept;
-
-  struct Arrays;
-  Arrays& arrays() noexcept { return *arrays_; }
-
- private:
-  std::unique_ptr<Arrays> arrays_;
-};
 
 // Memory for one pair: `in_a` serves the vertices of b against mesh a, `in_b` the others.
 struct PairScratch {
@@ -53,21 +37,7 @@ struct PairOutput {
 double penetrate_pair(const Topology& a, const Topology& b, const float* vertices_a, const float* vertices_b,
                       const DepthLoss& loss, PairScratch& scratch, const PairOutput& output) noexcept;
 
-// Scratch that concurrent calls share: kept between calls, so that a warm call allocates nothing.
-class PairScratchPool {
- public:
-  // Keeps references: the topologies must outlive the pool.
-  PairScratchPool(const Topology& a, const Topology& b) : a_(a), b_(b) {}
-
-  std::unique_ptr<PairScratch> acquire();
-  void release(std::unique_ptr<PairScratch> scratch);
-
- private:
-  const Topology& a_;
-  const Topology& b_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<PairScratch>> idle_;
-};
+using PairScratchPool = ScratchPool<PairScratch>;
 
 // Evaluates `count` pairs on at most `threads` threads (0: the default). Inputs and outputs of a pair follow those of
 // the pair before; `loss_out` (count) may be null. The same bits for any number of threads.

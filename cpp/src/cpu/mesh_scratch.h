@@ -4,7 +4,7 @@
 #include <new>
 #include <vector>
 
-#include "a2p/penetration.h"
+#include "a2p/mesh_scratch.h"
 #include "cpu/posed_mesh.h"
 
 namespace a2p {

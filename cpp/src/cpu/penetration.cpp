@@ -7,36 +7,6 @@
 
 namespace a2p {
 
-MeshScratch::Arrays::Arrays(const TopologyView& topology) {
-  const auto clusters = static_cast<std::size_t>(topology.cluster_count), words = (clusters + 63) / 64;
-  corners.resize(clusters * 9 * kClusterSize);
-  frames.resize(clusters * kFrameRows * kClusterSize);
-  boxes.resize(clusters);
-  has_frame.resize(clusters);
-  starts.resize(3 * kSlabs * words);
-  ends.resize(3 * kSlabs * words);
-  surface.resize(words);
-  scatter.resize(3 * static_cast<std::size_t>(topology.vertex_count));
-  for (std::int32_t cluster = 0; cluster < topology.surface_cluster_count; ++cluster) {
-    surface[static_cast<std::size_t>(cluster) / 64] |= std::uint64_t{1} << (cluster % 64);
-  }
-  mesh.topology = topology;
-  mesh.corners = corners.data();
-  mesh.frames = frames.data();
-  mesh.has_frame = has_frame.data();
-  mesh.boxes = boxes.data();
-  mesh.word_count = static_cast<std::int32_t>(words);
-  mesh.starts = starts.data();
-  mesh.ends = ends.data();
-  mesh.surface = surface.data();
-  mesh.scatter = scatter.data();
-}
-
-MeshScratch::MeshScratch(const Topology& topology) : arrays_(std::make_unique<Arrays>(topology.view())) {}
-MeshScratch::~MeshScratch() = default;
-MeshScratch::MeshScratch(MeshScratch&&) noexcept = default;
-MeshScratch& MeshScratch::operator=(MeshScratch&&) noexcept = default;
-
 namespace {
 
 QueryOutput output_a(const PairOutput& output) {
@@ -89,23 +59,6 @@ double penetrate_pair(const Topology& a, const Topology& b, const float* vertice
   const double loss_b = penetrate_direction(scratch.in_a, vertices_a, b, vertices_b, loss, output_b(output));
   finish_pair(scratch, output);
   return loss_a + loss_b;
-}
-
-std::unique_ptr<PairScratch> PairScratchPool::acquire() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!idle_.empty()) {
-      std::unique_ptr<PairScratch> scratch = std::move(idle_.back());
-      idle_.pop_back();
-      return scratch;
-    }
-  }
-  return std::make_unique<PairScratch>(a_, b_);
-}
-
-void PairScratchPool::release(std::unique_ptr<PairScratch> scratch) {
-  const std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(scratch));
 }
 
 void penetrate_pairs(const Topology& a, const Topology& b, std::int64_t count, const float* vertices_a,
