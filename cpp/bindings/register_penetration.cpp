@@ -21,7 +21,8 @@ using Floats = py::array_t<float>;
 // Two topologies with the scratch memory that calls reuse.
 class PenetrationPair {
  public:
-  PenetrationPair(TopologyPtr a, TopologyPtr b) : a_(std::move(a)), b_(std::move(b)), pool_([this] { return std::make_unique<a2p::PairScratch>(*a_, *b_); }) {}
+  PenetrationPair(TopologyPtr a, TopologyPtr b)
+      : a_(std::move(a)), b_(std::move(b)), pool_([this] { return std::make_unique<a2p::PairScratch>(*a_, *b_); }) {}
 
   std::tuple<py::array_t<double>, Floats, Floats, Floats, Floats> evaluate(const py::object& vertices_a,
                                                                            const py::object& vertices_b,

@@ -1,10 +1,9 @@
-#include "a2p/signed_distance.h"
-
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
 #include <tuple>
 
+#include "a2p/signed_distance.h"
 #include "arrays.h"
 #include "mesh_topology.h"
 

@@ -49,7 +49,7 @@ struct Crossing {
   bool is_above = false;
 };
 
-// A point on the face itself counts as lying on its outer side.
+// A point on the face itself counts as lying on its outer side. A face whose corners are one vertex is never met.
 A2P_HD Crossing cross_face(const Vec3<float>& p, const Vec3<float> (&corners)[3], const int (&indices)[3]) noexcept {
   int left = 0;
   double edges[3], heights[3];
@@ -60,7 +60,8 @@ A2P_HD Crossing cross_face(const Vec3<float>& p, const Vec3<float> (&corners)[3]
     edges[k] = (double{a.x} - p.x) * (double{b.y} - p.y) - (double{a.y} - p.y) * (double{b.x} - p.x);
     heights[k] = double{a.z} - p.z;
   }
-  if (left != 0 && left != 3) return {};
+  const bool is_vertex = indices[0] == indices[1] && indices[1] == indices[2];
+  if ((left != 0 && left != 3) || is_vertex) return {};
   const double height = edges[1] * heights[0] + edges[2] * heights[1] + edges[0] * heights[2];
   return left == 3 ? Crossing{1, height > 0} : Crossing{-1, height <= 0};
 }

@@ -28,20 +28,29 @@ struct Surface {
   Vec3<double> offset;  // from the surface to the query
 };
 
-Surface locate(const PosedMesh& mesh, const Vec3<float>& p, std::int32_t seed) {
-  Surface surface;
-  surface.face = nearest_face(mesh, p, seed);
-  const std::int32_t cluster = surface.face / kClusterSize, lane = surface.face % kClusterSize;
+Surface measure(const PosedMesh& mesh, const Vec3<double>& p, std::int32_t face) {
+  Surface surface{.face = face, .corners = {}, .point = {}, .offset = {}};
+  const std::int32_t cluster = face / kClusterSize, lane = face % kClusterSize;
   Vec3<double> corners[3];
   for (int k = 0; k < 3; ++k) {
     surface.corners[k] = mesh.topology.corners[(3 * cluster + k) * kClusterSize + lane];
     corners[k] = double_at(mesh.vertices + surface.corners[k]);
   }
-  const Vec3<double> query{p.x, p.y, p.z};
-  surface.point = closest_on_triangle(query, corners[0], corners[1], corners[2]);
+  surface.point = closest_on_triangle(p, corners[0], corners[1], corners[2]);
   const Vec3<double>& w = surface.point.weights;
-  surface.offset = (query - corners[0]) - w.y * (corners[1] - corners[0]) - w.z * (corners[2] - corners[0]);
+  surface.offset = (p - corners[0]) - w.y * (corners[1] - corners[0]) - w.z * (corners[2] - corners[0]);
   return surface;
+}
+
+Surface locate(const PosedMesh& mesh, const Vec3<float>& p, std::int32_t seed) {
+  const Candidates candidates = nearest_faces(mesh, p, seed);
+  const Vec3<double> query{p.x, p.y, p.z};
+  Surface best = measure(mesh, query, candidates.faces[0]);
+  for (int i = 1; i < candidates.count; ++i) {
+    const Surface other = measure(mesh, query, candidates.faces[i]);
+    if (other.point.squared_distance < best.point.squared_distance) best = other;
+  }
+  return best;
 }
 
 void write_hit(const PosedMesh& mesh, const Surface& surface, std::int32_t index, const QueryOutput& output) {

@@ -168,9 +168,28 @@ inline float squared_distance_to_box(const ClusterBox& box, const Vec3<float>& p
   return a2p::dot(d, d);
 }
 
-// Returns 16 times the cluster plus the lane of the face closest to p. `seed` is a cluster to look at first, best one
-// that is near. Requires a surface cluster.
-inline std::int32_t nearest_face(const PosedMesh& mesh, const Vec3<float>& p, std::int32_t seed) {
+// The faces that may be closest, as 16 times the cluster plus the lane: all that are as close as the closest one up to
+// rounding, among those that were the best of their lane.
+struct Candidates {
+  std::int32_t faces[Lanes::kWidth];
+  int count = 0;
+};
+
+inline Candidates candidates_of(const Search& search) {
+  alignas(64) float chunks[Lanes::kWidth];
+  search.chunk.store(chunks);
+  Candidates candidates;
+  const float limit = search.best * (1 + 16 * kEpsilon);
+  for (std::uint32_t close = bits(search.squared <= Lanes::all(limit)); close != 0; close &= close - 1) {
+    const int lane = __builtin_ctz(close);
+    candidates.faces[candidates.count++] = static_cast<std::int32_t>(chunks[lane]) * Lanes::kWidth + lane;
+  }
+  return candidates;
+}
+
+// Returns the faces closest to p. `seed` is a cluster to look at first, best one that is near. Requires a surface
+// cluster.
+inline Candidates nearest_faces(const PosedMesh& mesh, const Vec3<float>& p, std::int32_t seed) {
   Search search{.point = p};
   visit(mesh, seed, search);
   const float radius = __builtin_sqrtf(search.best) * (1 + 2 * kEpsilon);
@@ -190,10 +209,7 @@ inline std::int32_t nearest_face(const PosedMesh& mesh, const Vec3<float>& p, st
         visit(mesh, cluster, search);
     }
   }
-  alignas(64) float chunks[Lanes::kWidth];
-  search.chunk.store(chunks);
-  const int lane = __builtin_ctz(bits(search.squared <= Lanes::all(search.best)));
-  return static_cast<std::int32_t>(chunks[lane]) * Lanes::kWidth + lane;
+  return candidates_of(search);
 }
 
 }  // namespace a2p::A2P_ISA_NAMESPACE

@@ -46,9 +46,8 @@ def penetration(
     """Returns the depths both ways, the loss (float64) and its gradient."""
     a, b = _narrowed(vertices_a, vertices_b)
     if len(a) == 0:
-        return PenetrationValues(
-            torch.zeros(0, dtype=torch.float64), *(torch.zeros(v.shape[:2]) for v in (a, b)), a.clone(), b.clone()
-        )
+        depths = a.new_zeros(a.shape[:2]), b.new_zeros(b.shape[:2])
+        return PenetrationValues(a.new_zeros(0, dtype=torch.float64), *depths, a.clone(), b.clone())
     pair = _pair(_topology(surface_a, a[0]), _topology(surface_b, b[0]))
     arrays = pair(_numpy(a), _numpy(b), loss=loss.kind, scale=loss.scale)
     return PenetrationValues(*(torch.from_numpy(array) for array in arrays))
@@ -75,7 +74,7 @@ def _field(topology: core.MeshTopology) -> core.DistanceField:
 
 
 def _topology(surface: Surface, first_pose: Float[Tensor, "v 3"]) -> core.MeshTopology:
-    """Returns the native topology, prepared when the faces are first seen; the first pose tells which are neighbours."""
+    """Returns the native topology, made when the faces are first seen; the pose tells which are neighbours."""
     known: _Prepared | None = _prepared.get(surface.faces)
     versions = _version(surface.faces), _version(surface.is_cap)
     if known is not None and known.is_cap is surface.is_cap and known.versions == versions:

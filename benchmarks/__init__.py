@@ -1,0 +1,1 @@
+"""What a2p's operations cost, on cases that the tests check too."""
