@@ -184,7 +184,7 @@ def _shaded(
         shaded = srgb_from_linear(shade(surface, linear_from_srgb(np.array(mesh.colour, dtype=np.float32)), lights))
         colour[y, x] += covered[:, :1] / coverage[y, x, None] * shaded
     pixels = np.concatenate([colour, np.minimum(coverage, 1.0)[..., None]], axis=-1)
-    return Image.fromarray(np.round(pixels * 255.0).astype(np.uint8), mode="RGBA")
+    return Image.fromarray(np.round(pixels * 255.0).astype(np.uint8))
 
 
 def _per_mesh(values: Sequence[Float64[np.ndarray, "_ c"]]) -> Float64[np.ndarray, "v n_times_c"]:

@@ -7,7 +7,7 @@ from typing import Literal
 Colour = tuple[float, float, float]
 """Red, green and blue in [0, 1], sRGB."""
 
-RIGHT_COLOUR: Colour = (1.00, 0.62, 0.46)
+RIGHT_COLOUR: Colour = (1.00, 0.57, 0.38)
 """The person's right hand: coral."""
 LEFT_COLOUR: Colour = (0.45, 0.74, 1.00)
 """The person's left hand: sky blue, told from coral with any colour vision."""
