@@ -11,7 +11,7 @@ import pytest
 from a2p.errors import HandModelError, OutputError, UnsafeFileError
 from a2p.hand.hand_data import REQUIRED_SHAPES
 from a2p.hand.mano_file import convert_mano, read_mano_arrays
-from tests.hand.mano_pickles import Arrays, instance, mano_pickle, open_hand_arrays, stand_ins, write
+from tests.hand.mano_pickles import Arrays, instance, mano_pickle, open_hand_arrays, sparse_columns, stand_ins, write
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +213,26 @@ def test_calls_of_allowed_names_with_bad_arguments_are_errors(tmp_path: Path) ->
         data = b"\x80\x02}X\x0a\x00\x00\x00v_template" + call + b"s."
         with pytest.raises(HandModelError, match="v_template is no readable array"):
             read_mano_arrays(write(tmp_path / "MANO_RIGHT.pkl", data))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_with_random_damage_is_read_or_refused_but_never_anything_else(tmp_path: Path, protocol: int) -> None:
+    generator = np.random.default_rng(protocol)
+    array = np.arange(6.0).reshape(2, 3)
+    with stand_ins() as kinds:
+        selection = instance(kinds.Select, a=instance(kinds.Ch, x=array), idxs=np.arange(6), preferred_shape=(3, 2))
+        content = {"v_template": selection, "weights": array, "J_regressor": sparse_columns(kinds.csc_matrix, array)}
+        whole = pickle.dumps(content, protocol=protocol)
+    outcomes = set()
+    for _ in range(100):
+        damaged = bytearray(whole)
+        damaged[generator.integers(len(whole))] = generator.integers(256)
+        try:
+            read_mano_arrays(write(tmp_path / "MANO_RIGHT.pkl", bytes(damaged)))
+            outcomes.add("read")
+        except (HandModelError, UnsafeFileError):
+            outcomes.add("refused")
+    assert outcomes == {"read", "refused"}
 
 
 def test_a_pickle_of_something_else_is_an_error(tmp_path: Path) -> None:

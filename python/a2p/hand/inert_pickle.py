@@ -54,8 +54,9 @@ class _InertUnpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str, /) -> type[Record]:
         record = _ALLOWED.get((module_name, global_name))
         if record is None:
+            name = f"{module_name}.{global_name}"[:100].encode("ascii", "backslashreplace").decode()
             raise UnsafeFileError(
-                f"asks for {module_name}.{global_name}, which a hand model has no use for; nothing in it ran. "
+                f"asks for {name}, which a hand model has no use for; nothing in it ran. "
                 "Get the file anew from the model's own site."
             )
         return record

@@ -93,7 +93,7 @@ def _dtype(value: object) -> np.dtype[Any]:
         raise ValueError("an array's type must be a numpy.dtype")
     code = value.arguments[0]
     if code not in _NUMBER_CODES:
-        raise ValueError(f"an array of type {code!r} holds no numbers")
+        raise ValueError(f"an array of type {str(code)[:20]!r} holds no numbers")
     is_big_endian = isinstance(value.state, tuple) and value.state[1:2] == (">",)
     return np.dtype(f"{'>' if is_big_endian else '<'}{code}")
 

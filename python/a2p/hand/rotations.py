@@ -87,14 +87,6 @@ def quat_wxyz_from_rotmat(rotmat: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, 
     return torch.where(quat[..., :1] < 0, -quat, quat)
 
 
-def rotmat_from_quat_wxyz(quat_wxyz: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3 3"]:
-    """Returns the rotation of a unit quaternion."""
-    real = quat_wxyz[..., :1, None]
-    imaginary_cross = cross_matrix(quat_wxyz[..., 1:])
-    identity = torch.eye(3, dtype=quat_wxyz.dtype, device=quat_wxyz.device)
-    return identity + 2 * real * imaginary_cross + 2 * (imaginary_cross @ imaginary_cross)
-
-
 def rotvec_from_quat_wxyz(quat_wxyz: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 3"]:
     """Returns axis times angle of a unit quaternion with a real part >= 0; the angle lies in [0, pi]."""
     real, imaginary = quat_wxyz[..., :1], quat_wxyz[..., 1:]
