@@ -61,3 +61,7 @@ NATIVE_LOSS_RELATIVE = 6e-9
 """Loss of a pair, native against reference: worst 1.6e-9, where two faces are equally close up to rounding."""
 NATIVE_GRADIENT_RELATIVE = 2e-7
 """Gradient against autograd through the same faces and weights, relative to the largest: worst 6e-8."""
+
+PENETRATION_RELATIVE = 4e-7
+"""Depth and distance against closed forms and the float64 reference, as a share of the extent, coordinates float32.
+Worst observed: 1.19e-7 over 90 comparisons of the reference and Warp."""
