@@ -9,7 +9,7 @@ import numpy as np
 from a2p.perception.observation import Handedness
 from a2p.perception.reading import Reading, distance, size
 
-MIN_SCORE = 0.5
+MIN_SCORE = 0.52
 """A reading of a lower score is no hand."""
 _SAME_HAND = 0.2
 """Palms nearer than this, in hand sizes, are one hand read twice."""

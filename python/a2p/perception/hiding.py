@@ -18,15 +18,26 @@ _SOFTNESS = 0.02
 def without_hand(image: Image.Image, keypoints: Float[np.ndarray, "21 2"]) -> Image.Image:
     """Returns the image with a hand painted over in the image's mean colour, with soft edges."""
     extent = size(keypoints)
-    mask = Image.new("L", image.size, 0)
+    low = np.clip(np.floor(keypoints.min(axis=0) - 0.3 * extent), 0, image.size).astype(int)
+    high = np.clip(np.ceil(keypoints.max(axis=0) + 0.3 * extent), low, image.size).astype(int)
+    covered = image.copy()
+    if (high > low).all():
+        local = image.crop((*low.tolist(), *high.tolist()))
+        mean = ImageStat.Stat(image.reduce(max(1, min(image.size) // 64))).mean
+        paint = Image.new("RGB", local.size, tuple(int(value) for value in mean))
+        covered.paste(Image.composite(paint, local, _mask(local.size, keypoints - low, extent)), tuple(low.tolist()))
+    return covered
+
+
+def _mask(shape: tuple[int, int], keypoints: Float[np.ndarray, "21 2"], extent: float) -> Image.Image:
+    """Returns a picture that is white on the hand and black elsewhere, with soft edges."""
+    mask = Image.new("L", shape, 0)
     pen = ImageDraw.Draw(mask)
     points = [(float(x), float(y)) for x, y in keypoints]
     pen.polygon([points[index] for index in _PALM], fill=255)
     for chain in _CHAINS:
         pen.line([points[index] for index in chain], fill=255, width=int(_FINGER_WIDTH * extent), joint="curve")
-    soft = mask.filter(ImageFilter.GaussianBlur(_SOFTNESS * extent))
-    mean = tuple(int(value) for value in ImageStat.Stat(image).mean)
-    return Image.composite(Image.new("RGB", image.size, mean), image, soft)
+    return mask.filter(ImageFilter.GaussianBlur(_SOFTNESS * extent))
 
 
 def window_around(keypoints: Float[np.ndarray, "21 2"]) -> Crop:

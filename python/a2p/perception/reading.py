@@ -28,6 +28,7 @@ _CROWDED = (0.95, ((0.0, True), (0.2, False), (-0.2, True), (-0.2, False)))
 """The same for a hand in doubt or beside another, over the detector's window: what the first pass saw may be wrong,
 and a window that follows it shrinks onto what the other hand leaves free."""
 _SURE = 0.9
+_HOPELESS = 0.05
 _STRAYED = 0.15
 """A pass whose palm is farther than this from the first's, in hand sizes, saw another hand."""
 
@@ -95,8 +96,10 @@ class HandReader:
         self._palms = palms
 
     def glance(self, image: Image.Image, candidate: Candidate) -> Reading:
-        """Returns the hand at a candidate's place after two passes; its score says whether there is one."""
+        """Returns the hand at a candidate's place after two passes, one if it shows nothing; see its score."""
         first = self._first(image, candidate)
+        if first.presence < _HOPELESS:
+            return Reading(candidate, (first,))
         windows = _windows_after(first, crowded=first.presence < _SURE)
         return Reading(candidate, (first, self._landmarks(image, windows[0])))
 
@@ -118,7 +121,7 @@ class HandReader:
         box = candidate.box_xyxy_px
         if candidate.crops:
             looks = [self._landmarks(image, candidate.crops[0])]
-            if looks[0].presence < _SURE:
+            if _HOPELESS < looks[0].presence < _SURE:
                 looks += [self._landmarks(image, crop) for crop in candidate.crops[1:]]
             return max(looks, key=lambda look: look.presence)
         if box is None:
