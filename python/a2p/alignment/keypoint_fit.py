@@ -28,17 +28,17 @@ from a2p.hand.parameters import HandParameters
 class KeypointFitConfig:
     """How much the fit trusts each kind of evidence."""
 
-    sigma_2d: float = 0.015
+    sigma_2d: float = 0.012
     """Standard deviation of a sure keypoint in the image, as a share of the hand's diagonal there."""
-    sigma_3d_m: float = 0.02
+    sigma_3d_m: float = 0.012
     """Standard deviation of the landmark model's relative 3D points."""
-    robust_2d: float = 3.0
+    robust_2d: float = 5.0
     """Image distances beyond this many standard deviations count as outliers."""
-    robust_3d: float = 3.0
+    robust_3d: float = 2.0
     """The same for the relative 3D points."""
-    size_sigma: float = 0.2
+    size_sigma: float = 0.1
     """Standard deviation of the relative 3D points' scale, as a share."""
-    pose_prior: float = 0.3
+    pose_prior: float = 0.4
     """Weight of the pose prior."""
     pose_slack: float = 0.3
     """Standard deviation (rad) that every angle has beside the prior's synergies."""
