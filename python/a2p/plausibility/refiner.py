@@ -149,13 +149,10 @@ class Refiner:
         descent = descend(goal, np.zeros(len(goal.precision)), self._descent)
         if descent.max_depth <= ALLOWED_DEPTH:
             return descent.x
-        candidates = [(descent.max_depth > ALLOWED_DEPTH, descent.max_depth, descent.x)]
-        for start in (np.zeros_like(descent.x), descent.x):
-            separated = self._separated(state.moved(start), metrics, seed)
-            if separated is not None:
-                settled = settle(goal, start + separated, self._descent)
-                candidates.append((False, settled.cost, settled.x))
-        return min(candidates, key=lambda candidate: candidate[:2])[2]
+        separated = self._separated(state, metrics, seed)
+        if separated is None:
+            return descent.x
+        return settle(goal, separated, self._descent).x
 
     def _separated(self, state: PairState, metrics: tuple[HandMetric, HandMetric], seed: int) -> Vector | None:
         """Returns the cheapest relative translation that parts the hands, as a change of both."""
