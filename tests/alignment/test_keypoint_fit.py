@@ -202,7 +202,7 @@ def test_finite_keypoints_give_a_finite_hand(name: str) -> None:
 
 def test_unsure_and_unlikely_hands_come_with_a_warning() -> None:
     scene = scene_of(hand("right"), random_hands(hand("right"), 1, seed=10))
-    unsure = replace(scene.observations, confidence=torch.full((1, 21), 0.1, dtype=torch.float64))
+    unsure = replace(scene.observations, confidence=torch.full((1, 21), 0.01, dtype=torch.float64))
     assert "only 0 of 21 keypoints" in fitter().fit(unsure, CAMERA).warnings[0]
     unlikely = DEGENERATE["random points"](scene.observations)
     assert "no usual hand looks like them" in fitter().fit(unlikely, CAMERA).warnings[0]

@@ -183,7 +183,7 @@ def _warnings(share: Float[Tensor, " n"], confidence: Float[Tensor, "n 21"]) -> 
     """Returns what a caller should know of hands that were fitted badly or from little."""
     messages = []
     for hand in range(len(share)):
-        sure = int((confidence[hand] > 0.3).sum())
+        sure = int((confidence[hand] > 0.05).sum())
         if sure < 6:
             messages.append(f"hand {hand}: only {sure} of 21 keypoints are sure; its pose is mostly a usual one.")
         elif float(share[hand]) > 0.03:
