@@ -162,4 +162,12 @@ py::array_t<T> make_output(std::initializer_list<py::ssize_t> shape) {
   return py::array_t<T>(std::vector<py::ssize_t>(shape));
 }
 
+// Returns `threads`, which must not be negative.
+inline std::int32_t as_threads(int threads) {
+  if (threads < 0) {
+    throw py::value_error("threads must be at least 0; got " + std::to_string(threads) + ". Use 0 for the default.");
+  }
+  return threads;
+}
+
 }  // namespace a2p::bindings

@@ -6,6 +6,7 @@
 namespace py = pybind11;
 using namespace py::literals;
 
+void register_fused_step(py::module_& m);
 void register_isa(py::module_& m);
 void register_penetration(py::module_& m);
 void register_rasterize(py::module_& m);
@@ -33,4 +34,5 @@ PYBIND11_MODULE(_core, m) {
   register_topology(m);
   register_penetration(m);
   register_signed_distance(m);
+  register_fused_step(m);
 }

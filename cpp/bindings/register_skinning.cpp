@@ -1,8 +1,10 @@
+#include <memory>
 #include <optional>
 #include <tuple>
 
 #include "a2p/skinning.h"
 #include "arrays.h"
+#include "hand_parameters.h"
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -13,7 +15,6 @@ namespace {
 using FloatInput = Input<float>;
 using FloatOutput = py::array_t<float>;
 using PosedArrays = std::tuple<FloatOutput, FloatOutput, FloatOutput>;
-using ParameterArrays = std::tuple<FloatOutput, FloatOutput, FloatOutput, FloatOutput>;
 
 a2p::SkinningModel make_model(py::handle v_template, py::handle shapedirs, py::handle posedirs,
                               py::handle joint_template, py::handle joint_shapedirs, py::handle weights,
@@ -43,25 +44,10 @@ a2p::SkinningModel make_model(py::handle v_template, py::handle shapedirs, py::h
       {points.span(), shape.span(), pose.span(), joints.span(), joint_shape.span(), skin.span(), tree.span()});
 }
 
-// The four arrays of a batch of hands, checked.
-struct ParametersInput {
-  FloatInput global_orient, hand_pose, betas, transl;
-
-  ParametersInput(py::handle global_orient_in, py::handle hand_pose_in, py::handle betas_in, py::handle transl_in)
-      : global_orient(as_input<float>(global_orient_in, "global_orient", {"b", 3})),
-        hand_pose(as_input<float>(hand_pose_in, "hand_pose", {count(), a2p::kJointCount - 1, 3})),
-        betas(as_input<float>(betas_in, "betas", {count(), a2p::kBetaCount})),
-        transl(as_input<float>(transl_in, "transl", {count(), 3})) {}
-
-  py::ssize_t count() const { return static_cast<py::ssize_t>(global_orient.length(0)); }
-  a2p::HandParametersView<const float> view() const {
-    return {global_orient.data(), hand_pose.data(), betas.data(), transl.data()};
-  }
-};
-
 PosedArrays forward(const a2p::SkinningModel& model, py::handle global_orient, py::handle hand_pose, py::handle betas,
                     py::handle transl, int threads) {
   const ParametersInput parameters(global_orient, hand_pose, betas, transl);
+  const std::int32_t thread_limit = as_threads(threads);
   const py::ssize_t count = parameters.count();
   auto vertices = make_output<float>({count, static_cast<py::ssize_t>(model.vertex_count()), 3});
   auto joints = make_output<float>({count, a2p::kJointCount, 3});
@@ -69,15 +55,16 @@ PosedArrays forward(const a2p::SkinningModel& model, py::handle global_orient, p
   const a2p::PosedHandsView<float> posed{vertices.mutable_data(), joints.mutable_data(), joint_rotmats.mutable_data()};
   {
     py::gil_scoped_release nogil;  // no Python object is touched in this block
-    a2p::skin(model, parameters.view(), count, posed, threads);
+    a2p::skin(model, parameters.view(), count, posed, thread_limit);
   }
   return {vertices, joints, joint_rotmats};
 }
 
-ParameterArrays vjp(const a2p::SkinningModel& model, py::handle global_orient, py::handle hand_pose, py::handle betas,
-                    py::handle transl, py::handle d_vertices, py::handle d_joints, py::handle d_joint_rotmats,
-                    int threads) {
+ParametersOutput::Arrays vjp(const a2p::SkinningModel& model, py::handle global_orient, py::handle hand_pose,
+                             py::handle betas, py::handle transl, py::handle d_vertices, py::handle d_joints,
+                             py::handle d_joint_rotmats, int threads) {
   const ParametersInput parameters(global_orient, hand_pose, betas, transl);
+  const std::int32_t thread_limit = as_threads(threads);
   const py::ssize_t count = parameters.count();
   std::optional<FloatInput> vertices, joints, joint_rotmats;
   if (!d_vertices.is_none()) {
@@ -88,24 +75,21 @@ ParameterArrays vjp(const a2p::SkinningModel& model, py::handle global_orient, p
     joint_rotmats = as_input<float>(d_joint_rotmats, "d_joint_rotmats", {count, a2p::kJointCount, 3, 3});
   }
   const auto data_of = [](const std::optional<FloatInput>& input) { return input ? input->data() : nullptr; };
-  auto d_global_orient = make_output<float>({count, 3});
-  auto d_hand_pose = make_output<float>({count, a2p::kJointCount - 1, 3});
-  auto d_betas = make_output<float>({count, a2p::kBetaCount});
-  auto d_transl = make_output<float>({count, 3});
+  ParametersOutput gradient(count);
   const a2p::PosedHandsView<const float> d_posed{data_of(vertices), data_of(joints), data_of(joint_rotmats)};
-  const a2p::HandParametersView<float> d_parameters{d_global_orient.mutable_data(), d_hand_pose.mutable_data(),
-                                                    d_betas.mutable_data(), d_transl.mutable_data()};
+  const a2p::HandParametersView<float> d_parameters = gradient.view();
   {
     py::gil_scoped_release nogil;  // no Python object is touched in this block
-    a2p::skin_vjp(model, parameters.view(), count, d_posed, d_parameters, threads);
+    a2p::skin_vjp(model, parameters.view(), count, d_posed, d_parameters, thread_limit);
   }
-  return {d_global_orient, d_hand_pose, d_betas, d_transl};
+  return gradient.arrays();
 }
 
 }  // namespace
 
 void register_skinning(py::module_& m) {
-  py::class_<a2p::SkinningModel>(m, "SkinningModel", "A hand model laid out for skinning. See a2p/skinning.h.")
+  py::class_<a2p::SkinningModel, std::shared_ptr<a2p::SkinningModel>>(
+      m, "SkinningModel", "A hand model laid out for skinning. See a2p/skinning.h.")
       .def(py::init(&make_model), "v_template"_a, "shapedirs"_a, "posedirs"_a, "joint_template"_a, "joint_shapedirs"_a,
            "weights"_a, "parents"_a)
       .def_property_readonly("vertex_count", &a2p::SkinningModel::vertex_count)

@@ -2,8 +2,8 @@
 
 #include <vector>
 
+#include "a2p/topology.h"
 #include "arrays.h"
-#include "mesh_topology.h"
 
 namespace py = pybind11;
 using namespace py::literals;
