@@ -1,4 +1,5 @@
 #include <pybind11/pybind11.h>
+#include <pybind11/typing.h>
 
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@ namespace {
 
 using ModelPtr = std::shared_ptr<a2p::SkinningModel>;
 using Floats = py::array_t<float>;
+using HandTuple = py::typing::Tuple<py::object, py::object, py::object, py::object>;
 using Gradients = ParametersOutput::Arrays;
 
 void require_same_vertices(const a2p::SkinningModel& model, const a2p::Topology& topology, const char* side) {
@@ -39,8 +41,8 @@ class FusedStep {
     require_same_vertices(*model_left_, *topology_left_, "left");
   }
 
-  std::tuple<py::array_t<double>, Gradients, Gradients, Floats, Floats> evaluate(const py::tuple& right,
-                                                                                 const py::tuple& left,
+  std::tuple<py::array_t<double>, Gradients, Gradients, Floats, Floats> evaluate(const HandTuple& right,
+                                                                                 const HandTuple& left,
                                                                                  const std::string& loss, double scale,
                                                                                  int threads) {
     const ParametersInput parameters_right = as_parameters(right, "right"),
@@ -63,7 +65,7 @@ class FusedStep {
   }
 
  private:
-  static ParametersInput as_parameters(const py::tuple& arrays, const std::string& side) {
+  static ParametersInput as_parameters(const HandTuple& arrays, const std::string& side) {
     if (arrays.size() != 4) {
       raise_shape_error(side + " must hold global_orient, hand_pose, betas and transl; got " +
                         std::to_string(arrays.size()) + " arrays. Give these four in that order.");

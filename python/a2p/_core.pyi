@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['FusedStep', 'MeshTopology', 'PenetrationPair', 'SkinningModel', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'thread_count']
+__all__: list[str] = ['DistanceField', 'FusedStep', 'MeshTopology', 'PenetrationPair', 'SkinningModel', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'thread_count']
 class SkinningModel:
     """
     A hand model laid out for skinning. See a2p/skinning.h.
@@ -50,11 +50,21 @@ class PenetrationPair:
         """
     def __init__(self, topology_a: MeshTopology, topology_b: MeshTopology) -> None:
         ...
+class DistanceField:
+    """
+    A topology, ready to be queried in many poses.
+    """
+    def __call__(self, points: typing.Any, vertices: typing.Any, *, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.float32]]:
+        """
+        Returns distance (b, p), face (b, p) int32 and weights (b, p, 3), of float32 points (b, p, 3) and vertices (b, v, 3). See a2p/signed_distance.h.
+        """
+    def __init__(self, topology: MeshTopology) -> None:
+        ...
 class FusedStep:
     """
     Two hand models and their surfaces. See a2p/fused_step.h.
     """
-    def __call__(self, right: tuple, left: tuple, *, loss: str = 'squared', scale: typing.SupportsFloat | typing.SupportsIndex = 0.001, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float64], tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]], tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+    def __call__(self, right: tuple[typing.Any, typing.Any, typing.Any, typing.Any], left: tuple[typing.Any, typing.Any, typing.Any, typing.Any], *, loss: str = 'squared', scale: typing.SupportsFloat | typing.SupportsIndex = 0.001, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.float64], tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]], tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
         """
         Returns loss (b,) float64, its gradient for the right and the left hand, depth_right and depth_left (b, v). Hands are given as (global_orient, hand_pose, betas, transl), and so are gradients.
         """

@@ -165,13 +165,18 @@ void skin_blocks_vjp(const SkinningBlock* blocks, std::int64_t block_count, cons
   Gradients sums{};
   for (std::int64_t i = 0; i < block_count; ++i) {
     const SkinningBlock& block = blocks[i];
-    const BlockLanes at = lanes_of(block, lanes);
-    const Points rest = deform(block, lanes, betas, pose_feature);
     SkinningLanes d_skinned[3];
+    bool is_zero = true;  // as most blocks are in the gradient of penetration
     for (int lane = 0; lane < block.vertex_count; ++lane) {
       const float* d_vertex = d_vertices + 3 * static_cast<std::int64_t>(block.vertices[lane]);
-      for (int axis = 0; axis < 3; ++axis) d_skinned[axis].lane[lane] = d_vertex[axis];
+      for (int axis = 0; axis < 3; ++axis) {
+        d_skinned[axis].lane[lane] = d_vertex[axis];
+        is_zero &= d_vertex[axis] == 0.0F;
+      }
     }
+    if (is_zero) continue;
+    const BlockLanes at = lanes_of(block, lanes);
+    const Points rest = deform(block, lanes, betas, pose_feature);
     for (int part = 0; part < kParts; ++part) {
       const Floats point[3] = {rest.x[part], rest.y[part], rest.z[part]};
       const Floats d_point[3] = {part_of(d_skinned[0], part), part_of(d_skinned[1], part), part_of(d_skinned[2], part)};

@@ -1,0 +1,135 @@
+"""From the parameters of two hands to their penetration and its gradient in one native call, without autograd."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from a2p.errors import BackendError, ShapeError
+from a2p.hand.model import HandModel
+from a2p.hand.native_skinning import NativeSkinning
+from a2p.hand.parameters import HandParameters
+from a2p.native import core
+from a2p.penetration.loss import SQUARED, DepthLoss
+
+_Array: TypeAlias = npt.NDArray[np.generic]
+_Arrays: TypeAlias = tuple[_Array, _Array, _Array, _Array]
+
+
+@dataclass(frozen=True)
+class FusedStep:
+    """What one evaluation returns. Leading dimensions are those of the parameters."""
+
+    loss: Float[Tensor, "*b"]
+    """The summed penalty of all vertices of one hand that lie inside the other."""
+    gradient_right: HandParameters
+    """The loss's gradient with respect to each parameter of the right hand."""
+    gradient_left: HandParameters
+    depth_right: Float[Tensor, "*b vr"]
+    """Depth (m) of the right hand's vertices in the left hand, 0 outside."""
+    depth_left: Float[Tensor, "*b vl"]
+
+
+class FusedPenetration:
+    """Evaluates how deep two hands lie in each other, and how to move them apart, from parameters alone.
+
+    The result is that of `penetration_depth` on the two models' vertices, with its gradient carried back to the
+    parameters. It runs in native code for float32 tensors in CPU memory; for others, or where autograd should go on,
+    compose `HandModel` and `penetration_depth`.
+    """
+
+    def __init__(self, model_right: HandModel, model_left: HandModel, *, loss: DepthLoss = SQUARED) -> None:
+        self.model_right = model_right
+        self.model_left = model_left
+        self.loss = loss
+        self._topologies = (_topology(model_right), _topology(model_left))
+        self._prepared: _Prepared | None = None
+
+    def __call__(self, right: HandParameters, left: HandParameters) -> FusedStep:
+        """Returns loss, gradient and depths; parameters are float32 in CPU memory with equal leading dimensions."""
+        batch = right.betas.shape[:-1]
+        if left.betas.shape[:-1] != batch:
+            raise ShapeError(
+                f"right and left must have the same leading dimensions; got {tuple(batch)} and "
+                f"{tuple(left.betas.shape[:-1])}. Expand the one that is shared."
+            )
+        step = self._step()
+        losses, gradient_right, gradient_left, depth_right, depth_left = step(
+            _arrays(self.model_right, "right", right),
+            _arrays(self.model_left, "left", left),
+            loss=self.loss.kind,
+            scale=self.loss.scale,
+        )
+        return FusedStep(
+            torch.from_numpy(losses).to(torch.float32).reshape(batch),
+            _parameters(gradient_right, batch),
+            _parameters(gradient_left, batch),
+            torch.from_numpy(depth_right).reshape(*batch, depth_right.shape[1]),
+            torch.from_numpy(depth_left).reshape(*batch, depth_left.shape[1]),
+        )
+
+    def _step(self) -> core.FusedStep:
+        """Returns the native step for the models as they are now."""
+        models = (_native(self.model_right, "model_right"), _native(self.model_left, "model_left"))
+        if self._prepared is None or self._prepared.models != models:
+            step = core.FusedStep(models[0].native, models[1].native, *self._topologies)
+            self._prepared = _Prepared(models, step)
+        return self._prepared.step
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A native step and the layouts that it was made of."""
+
+    models: tuple[NativeSkinning, NativeSkinning]
+    step: core.FusedStep
+
+
+def _native(model: HandModel, name: str) -> NativeSkinning:
+    native = model.native_skinning()
+    if native is None:
+        raise BackendError(
+            f"{name} must be float32 in CPU memory; its v_template is {model.v_template.dtype} on "
+            f"{model.v_template.device}. Use model.float().cpu(), or HandModel with penetration_depth."
+        )
+    return native
+
+
+def _topology(model: HandModel) -> core.MeshTopology:
+    rest_vertices = model.v_template.detach().to(device="cpu", dtype=torch.float32)
+    return core.MeshTopology(model.topology.faces.numpy(), model.topology.is_cap.numpy(), rest_vertices.numpy())
+
+
+def _arrays(model: HandModel, name: str, parameters: HandParameters) -> _Arrays:
+    """Returns the parameters as arrays with one leading dimension; native code checks shape, dtype and values."""
+    if parameters.betas.device.type != "cpu":
+        raise ShapeError(f"{name} must be in CPU memory; got {parameters.betas.device}. Use {name}.to(device='cpu').")
+    hand_pose = parameters.hand_pose if model.flat_hand_mean else parameters.hand_pose + model.hands_mean
+    size = parameters.betas.shape[:-1].numel()
+    return (
+        _array(parameters.global_orient, size, 3),
+        _array(hand_pose, size, 15, 3),
+        _array(parameters.betas, size, 10),
+        _array(parameters.transl, size, 3),
+    )
+
+
+def _array(tensor: Tensor, *shape: int) -> _Array:
+    """Returns the tensor's memory in the given shape, or in its own if that does not fit."""
+    fits = tensor.numel() == math.prod(shape)
+    array: _Array = (tensor.reshape(shape) if fits else tensor).detach().contiguous().numpy()
+    return array
+
+
+def _parameters(arrays: _Arrays, batch: torch.Size) -> HandParameters:
+    global_orient, hand_pose, betas, transl = (
+        torch.from_numpy(array).reshape(*batch, *array.shape[1:]) for array in arrays
+    )
+    return HandParameters(global_orient, hand_pose, betas, transl)
