@@ -7,6 +7,7 @@ from PIL import ExifTags, Image
 
 from a2p import Camera
 from a2p.perception import intrinsics_for, load_image
+from a2p.perception.exif import focal_length_px
 
 
 def photo(tags: dict[int, object], width: int = 400, height: int = 300) -> bytes:
@@ -52,3 +53,18 @@ def test_without_any_word_the_field_of_view_is_assumed() -> None:
     chosen = intrinsics_for(load_image(np.zeros((300, 400, 3), dtype=np.uint8)))
     assert chosen.source == "assumed"
     assert math.degrees(2.0 * math.atan(200.0 / chosen.camera.fx)) == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({"FocalLength": 88.0, "FocalPlaneXResolution": 2413.0, "FocalPlaneResolutionUnit": 3}, "pixels taken unknown"),
+        ({"FocalLengthIn35mmFilm": 5000}, "a telescope"),
+        ({"FocalLengthIn35mmFilm": 1}, "wider than any lens"),
+    ],
+)
+def test_a_focal_length_that_cannot_be_is_not_taken(tags: dict[str, float], reason: str) -> None:
+    exif = Image.Exif()
+    block = exif.get_ifd(ExifTags.IFD.Exif)
+    block.update({getattr(ExifTags.Base, name): value for name, value in tags.items()})
+    assert focal_length_px(exif, 848, 565) is None, reason
