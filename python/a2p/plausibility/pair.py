@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from a2p.hand import HandPair, HandParameters
-from a2p.penetration import PenetrationDepth, penetration_depth
+from a2p.penetration import FusedPenetration, PenetrationDepth, penetration_depth
 from a2p.plausibility.descent import Objective, Penetration
 from a2p.plausibility.gate import deepest
 from a2p.plausibility.metric import SIZE, HandMetric
@@ -48,6 +48,12 @@ def _moved(parameters: HandParameters, x: Vector) -> HandParameters:
     )
 
 
+def _numbers(hand: HandParameters) -> Vector:
+    """Returns a hand's 51 numbers as a vector."""
+    parts = (hand.global_orient, hand.hand_pose, hand.transl)
+    return np.concatenate([part.numpy().ravel() for part in parts]).astype(np.float64)
+
+
 def depth_of(models: HandPair, state: PairState) -> PenetrationDepth:
     """Returns how deep the two hands lie in each other."""
     with torch.no_grad():
@@ -55,24 +61,17 @@ def depth_of(models: HandPair, state: PairState) -> PenetrationDepth:
         return penetration_depth(right, left, models.right.topology, models.left.topology)
 
 
-def objective(models: HandPair, state: PairState, metrics: tuple[HandMetric, HandMetric]) -> Objective:
+def objective(step: FusedPenetration, state: PairState, metrics: tuple[HandMetric, HandMetric]) -> Objective:
     """Returns the cost of moving the pair away from `state`, and its penetration."""
     precision = np.zeros((2 * SIZE, 2 * SIZE))
     precision[:SIZE, :SIZE], precision[SIZE:, SIZE:] = (metric.precision.numpy() for metric in metrics)
 
     def penetration(x: Vector) -> Penetration:
         moved = state.moved(x)
-        leaves = [
-            tensor.requires_grad_()
-            for hand in (moved.right, moved.left)
-            for tensor in (hand.global_orient, hand.hand_pose, hand.transl)
-        ]
-        with torch.enable_grad():
-            right, left = models.right(moved.right).vertices, models.left(moved.left).vertices
-            depth = penetration_depth(right, left, models.right.topology, models.left.topology)
-            gradients = torch.autograd.grad(depth.loss, leaves)
-        gradient = torch.cat([part.flatten() for part in gradients]).double().numpy()
-        return Penetration(float(depth.loss.detach()), gradient, float(deepest(depth)))
+        there = step(moved.right, moved.left)
+        gradient = np.concatenate([_numbers(hand) for hand in (there.gradient_right, there.gradient_left)])
+        max_depth = max(float(depth.numpy().max()) for depth in (there.depth_right, there.depth_left))
+        return Penetration(float(there.loss), gradient, max_depth)
 
     return Objective(precision, lambda x: _limit_cost(x, metrics), penetration)
 

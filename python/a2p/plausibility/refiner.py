@@ -14,7 +14,7 @@ from torch import Tensor
 from a2p.camera import Camera
 from a2p.errors import ShapeError
 from a2p.hand import HandModel, HandPair, HandParameters
-from a2p.penetration import PenetrationReport
+from a2p.penetration import FusedPenetration, PenetrationReport
 from a2p.plausibility.descent import DescentConfig, descend, settle
 from a2p.plausibility.gate import ALLOWED_DEPTH, deepest
 from a2p.plausibility.metric import Anatomy, EstimatorErrors, HandMetric, hand_metric
@@ -95,6 +95,7 @@ class Refiner:
     ) -> None:
         self.models = HandModel.load_pair(hand_model) if isinstance(hand_model, (str, Path)) else HandPair(*hand_model)
         self._anatomies = (Anatomy.of(self.models.right), Anatomy.of(self.models.left))
+        self._step = FusedPenetration(self.models.right, self.models.left)
         self._errors = EstimatorErrors() if errors is None else errors
         self._descent = DescentConfig() if descent is None else descent
 
@@ -145,7 +146,7 @@ class Refiner:
 
     def _resolve(self, state: PairState, metrics: tuple[HandMetric, HandMetric], seed: int) -> Vector:
         """Returns the cheapest change found that resolves the pair, or else the one that leaves least."""
-        goal = objective(self.models, state, metrics)
+        goal = objective(self._step, state, metrics)
         descent = descend(goal, np.zeros(len(goal.precision)), self._descent)
         if descent.max_depth <= ALLOWED_DEPTH:
             return descent.x
