@@ -27,6 +27,7 @@ from a2p.perception.intrinsics import DEFAULT_FOV_DEG, Intrinsics, intrinsics_fo
 from a2p.perception.observation import HandObservation
 from a2p.plausibility import PairEvidence, Refiner, boxes_overlap
 from a2p.result import Hand, Reconstruction
+from a2p.threads import one_torch_thread
 
 HandModelSource: TypeAlias = Union[str, "PathLike[str]", tuple[HandModel, HandModel]]
 """`open`, a MANO folder, or a (right, left) pair of models."""
@@ -99,12 +100,12 @@ class Reconstructor:
             intrinsics = intrinsics_for(loaded, camera, default_fov_deg=self.fov_deg)
         with clock.stage("perception"):
             seen = self._finder.find_hands(loaded.pixels, max_hands=self.max_hands, boxes=boxes)
-        with clock.stage("alignment"), torch.no_grad():
+        with clock.stage("alignment"), one_torch_thread(), torch.no_grad():
             pairs = _pairs(seen)
             fit = self._fit.fit(_evidence(seen, pairs), intrinsics.camera)
-        with clock.stage("plausibility"):
+        with clock.stage("plausibility"), one_torch_thread():
             parameters, before, after = self._make_plausible(seen, pairs, fit, intrinsics.camera)
-        with clock.stage("meshes"), torch.no_grad():
+        with clock.stage("meshes"), one_torch_thread(), torch.no_grad():
             hands = tuple(
                 self._hand(observation, hand, float(confidence), intrinsics.camera)
                 for observation, hand, confidence in zip(seen, parameters, fit.confidence, strict=True)

@@ -47,11 +47,11 @@ class KeypointFitConfig:
     pair_depth_sigma: float = 0.15
     """Standard deviation of the difference in log depth between a person's hands that touch in the image. It grows
     with their distance."""
-    start_iterations: int = 8
+    start_iterations: int = 5
     """Steps from each start before the best is chosen."""
-    pair_iterations: int = 10
+    pair_iterations: int = 6
     """Steps of both hands together."""
-    solver: LevenbergMarquardtConfig = field(default_factory=LevenbergMarquardtConfig)
+    solver: LevenbergMarquardtConfig = field(default_factory=lambda: LevenbergMarquardtConfig(tolerance=3e-3))
 
     def __post_init__(self) -> None:
         for name in ("sigma_2d", "sigma_3d_m", "robust_2d", "robust_3d", "size_sigma", "pair_depth_sigma"):
