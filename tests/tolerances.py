@@ -44,6 +44,8 @@ LANDMARK_ERROR_PX = 6.8
 """Mean 2D error of the 21 keypoints on every tenth photo of hand_graph_cnn (256 px wide), px; observed 6.0."""
 LEAST_SQUARES = 3e-10
 """Solutions of small least-squares problems: worst 7.8e-11 over 35 problems in float64."""
+LEAST_SQUARES_GRADIENT = 4e-9
+"""Gradient of the free unknowns of problems in a box, on a scale of 1: worst 1.03e-9 over 20 problems."""
 CHAIN_JACOBIAN_FINITE = 4e-10
 """Analytic against central differences, steps of 1e-6: worst 1.4e-10 over 4 hands."""
 CHAIN_KEYPOINTS_M = 1.3e-15

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from a2p.alignment.levenberg_marquardt import LevenbergMarquardtConfig, Quadratic, minimise
 from a2p.errors import ConfigError
-from tests.tolerances import LEAST_SQUARES
+from tests.tolerances import LEAST_SQUARES, LEAST_SQUARES_GRADIENT
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def test_inside_a_box_the_gradient_points_outwards_at_every_limit_and_vanishes_e
     assert at_limit.any()
     assert not at_limit.all()
     assert (gradient * values.sign())[at_limit].max() <= 0
-    assert gradient[~at_limit].abs().max() < LEAST_SQUARES
+    assert gradient[~at_limit].abs().max() < LEAST_SQUARES_GRADIENT
 
 
 def test_a_curved_valley_is_followed_to_its_end() -> None:
