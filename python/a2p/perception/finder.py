@@ -13,6 +13,7 @@ from PIL import Image
 from a2p.errors import ConfigError
 from a2p.perception.assignment import handedness, overlap, partner, select
 from a2p.perception.confidence import keypoint_confidence
+from a2p.perception.crew import Crew
 from a2p.perception.detector import Candidate, Detector, HandBox, checked_boxes
 from a2p.perception.hiding import window_around, without_hand
 from a2p.perception.image import Pixels
@@ -26,16 +27,17 @@ from a2p.perception.search import PalmSearch
 class HandFinder:
     """Finds the hands in an image.
 
-    The models are loaded once, at construction. One finder may be used from several threads: each model runs one
-    picture at a time.
+    The models are loaded once, at construction. One finder may be used from several threads, which take turns at the
+    models.
     """
 
     def __init__(self, *, detector: Detector | None = None, threads: int | None = None) -> None:
         threads = threads or min(os.cpu_count() or 1, 4)
         palms = PalmDetector(threads=threads)
-        self._search = PalmSearch(palms)
+        self._crew = Crew(threads)
+        self._search = PalmSearch(palms, self._crew)
         self._detector: Detector = detector or self._search
-        self._reader = HandReader(LandmarkModel(threads=threads), palms)
+        self._reader = HandReader(LandmarkModel(threads=threads), palms, self._crew)
 
     def find_hands(
         self, image: Pixels, *, max_hands: int = 2, boxes: Sequence[HandBox] | None = None
@@ -49,11 +51,13 @@ class HandFinder:
         picture = Image.fromarray(image)
         if boxes is not None:
             given = checked_boxes(boxes, picture.width, picture.height)(picture, max_hands=max_hands)
-            kept = [self._reader.glance(picture, candidate) for candidate in given]
+            kept = self._crew.map(lambda candidate: self._reader.glance(picture, candidate), given)
         else:
             readings = self._glances(picture, self._detector(picture, max_hands=max_hands))
             kept = select(readings, max_hands=max_hands)
-        studied = [self._reader.study(picture, reading, crowded=_is_crowded(reading, kept)) for reading in kept]
+        studied = self._crew.map(
+            lambda reading: self._reader.study(picture, reading, crowded=_is_crowded(reading, kept)), kept
+        )
         if boxes is None and len(kept) == 1 and max_hands > 1:
             studied += self._behind(picture, kept[0])
         return tuple(_observation(*pair) for pair in zip(studied, handedness(studied), strict=True))
@@ -61,9 +65,15 @@ class HandFinder:
     def _glances(self, picture: Image.Image, candidates: list[Candidate]) -> list[Reading]:
         """Returns a reading for each candidate that is not plainly a hand read before."""
         readings: list[Reading] = []
-        for candidate in candidates:
-            if not any(_is_read(candidate, reading) for reading in readings):
-                readings.append(self._reader.glance(picture, candidate))
+
+        def is_new(candidate: Candidate) -> bool:
+            return not any(_is_read(candidate, reading) for reading in readings)
+
+        for start in range(0, len(candidates), self._crew.size):
+            fresh = list(filter(is_new, candidates[start : start + self._crew.size]))
+            for reading in self._crew.map(lambda candidate: self._reader.glance(picture, candidate), fresh):
+                if is_new(reading.candidate):
+                    readings.append(reading)
         return readings
 
     def _behind(self, picture: Image.Image, front: Reading) -> list[Reading]:

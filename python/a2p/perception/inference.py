@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import sys
 import threading
 from collections.abc import Iterator
 from importlib.resources import as_file, files
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+
+from a2p.perception.crew import is_member
 
 _LOADING = threading.Lock()
 
@@ -41,22 +45,35 @@ def _without_native_greeting() -> Iterator[None]:
 class TfliteModel:
     """A packaged .tflite model with one picture in and several arrays out.
 
-    Calls from several threads are taken one after the other: one interpreter holds one set of buffers.
+    One interpreter holds one set of buffers. Calls take turns at an interpreter that uses several cores; members of a
+    `Crew` have interpreters of one core each, one a member.
     """
 
     def __init__(self, name: str, *, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
+        def load(cores: int) -> Any:
+            interpreter = Interpreter(model_path=str(path), num_threads=cores)
+            interpreter.allocate_tensors()
+            return interpreter
+
+        self._alone: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._members: queue.SimpleQueue[Any] = queue.SimpleQueue()
         with as_file(files("a2p.perception") / "assets" / name) as path, _without_native_greeting():
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
-        self._lock = threading.Lock()
+            one = load(threads)
+            self._alone.put(one)
+            for _ in range(threads if threads > 1 else 0):
+                self._members.put(load(1))
+        self._input = one.get_input_details()[0]["index"]
+        self._outputs = [detail["index"] for detail in one.get_output_details()]
 
     def __call__(self, picture: Float[np.ndarray, "h w 3"]) -> list[np.ndarray]:
         """Returns the outputs, each without its batch dimension. `picture` is RGB in [0, 1]."""
-        with self._lock:
-            self._interpreter.set_tensor(self._input, picture[None])
-            self._interpreter.invoke()
-            return [self._interpreter.get_tensor(index)[0] for index in self._outputs]
+        idle = self._members if is_member() else self._alone
+        interpreter = idle.get()
+        try:
+            interpreter.set_tensor(self._input, picture[None])
+            interpreter.invoke()
+            return [interpreter.get_tensor(index)[0] for index in self._outputs]
+        finally:
+            idle.put(interpreter)

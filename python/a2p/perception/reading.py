@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from jaxtyping import Float
 from PIL import Image
 
 from a2p.errors import BoxError
+from a2p.perception.crew import Crew
 from a2p.perception.crop import Crop
 from a2p.perception.detector import Box, Candidate
 from a2p.perception.landmarks import LandmarkModel, Landmarks
@@ -91,9 +92,10 @@ def distance(a: Float[np.ndarray, "21 2"], b: Float[np.ndarray, "21 2"]) -> floa
 class HandReader:
     """Reads hands at candidates' places."""
 
-    def __init__(self, landmarks: LandmarkModel, palms: PalmDetector) -> None:
+    def __init__(self, landmarks: LandmarkModel, palms: PalmDetector, crew: Crew) -> None:
         self._landmarks = landmarks
         self._palms = palms
+        self._crew = crew
 
     def glance(self, image: Image.Image, candidate: Candidate) -> Reading:
         """Returns the hand at a candidate's place after two passes, one if it shows nothing; see its score."""
@@ -111,7 +113,7 @@ class HandReader:
         """
         first = reading.passes[0]
         crowded = crowded or first.presence < _SURE
-        around = [self._landmarks(image, window) for window in _windows_after(first, crowded=crowded)[1:]]
+        around = self._look(image, _windows_after(first, crowded=crowded)[1:])
         near = tuple(
             one for one in (*reading.passes[1:], *around) if distance(one.keypoints_2d, first.keypoints_2d) < _STRAYED
         )
@@ -122,14 +124,17 @@ class HandReader:
         if candidate.crops:
             looks = [self._landmarks(image, candidate.crops[0])]
             if _HOPELESS < looks[0].presence < _SURE:
-                looks += [self._landmarks(image, crop) for crop in candidate.crops[1:]]
+                looks += self._look(image, candidate.crops[1:])
             return max(looks, key=lambda look: look.presence)
         if box is None:
             raise BoxError("a candidate must have crops or a box; got neither. Let the detector fill in one of them.")
-        looks = [self._landmarks(image, crop) for crop in self._windows_in(image, box)]
+        looks = self._look(image, self._windows_in(image, box))
         return max(looks, key=lambda look: _likeness(look, candidate, box))
 
-    def _windows_in(self, image: Image.Image, box: Box) -> Iterable[Crop]:
+    def _look(self, image: Image.Image, windows: Sequence[Crop]) -> list[Landmarks]:
+        return self._crew.map(lambda window: self._landmarks(image, window), windows)
+
+    def _windows_in(self, image: Image.Image, box: Box) -> list[Crop]:
         """Returns windows to try on a box whose hand may point anywhere: those of palms in it, and four turns."""
         center = ((box[0] + box[2]) / 2.0, (box[1] + box[3]) / 2.0)
         side = max(box[2] - box[0], box[3] - box[1])

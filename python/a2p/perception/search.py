@@ -7,6 +7,7 @@ import math
 import numpy as np
 from PIL import Image
 
+from a2p.perception.crew import Crew
 from a2p.perception.crop import Crop, letterbox
 from a2p.perception.detector import Candidate
 from a2p.perception.palm import Palm, PalmDetector, average, clusters, merge
@@ -27,8 +28,9 @@ class PalmSearch:
     If nothing was seen at all, the image is searched in tiles.
     """
 
-    def __init__(self, palms: PalmDetector) -> None:
+    def __init__(self, palms: PalmDetector, crew: Crew) -> None:
         self._palms = palms
+        self._crew = crew
 
     def __call__(self, image: Image.Image, *, max_hands: int) -> list[Candidate]:
         """Returns a candidate for each palm, best first."""
@@ -47,7 +49,8 @@ class PalmSearch:
 
     def _look(self, image: Image.Image, windows: list[Crop]) -> list[Palm]:
         """Returns the palms in each window, the best of the first window first."""
-        return [palm for window in windows for palm in merge(self._palms(image, window, min_score=_MIN_SCORE))]
+        looks = self._crew.map(lambda window: merge(self._palms(image, window, min_score=_MIN_SCORE)), windows)
+        return [palm for palms in looks for palm in palms]
 
 
 def _candidate(group: list[Palm]) -> Candidate:
