@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from a2p.alignment.keypoint_fit import KeypointFit, KeypointFitResult
-from a2p.alignment.keypoint_observations import KeypointObservations
+from a2p.alignment.keypoint_observations import KeypointObservations, keypoint_weights
 from a2p.camera import Camera
 from a2p.errors import BackendError, ConfigError
 from a2p.hand import HandModel, HandPair, HandParameters
@@ -34,8 +34,8 @@ HandModelSource: TypeAlias = Union[str, "PathLike[str]", tuple[HandModel, HandMo
 
 MAX_PENETRATION_MM = 1.0
 """Deeper penetration in a result comes with a warning."""
-LOW_CONFIDENCE = 0.3
-"""A hand below this confidence comes with a warning."""
+LOW_CONFIDENCE = 0.15
+"""A hand below this confidence comes with a warning: hidden behind the other hand, or seen badly."""
 
 
 class Reconstructor:
@@ -144,7 +144,8 @@ class Reconstructor:
                 before.append(self._measure(parameters[right], parameters[left]))
                 after.append(before[-1])
                 continue
-            evidence = PairEvidence(camera, seen[right].keypoint_confidence, seen[left].keypoint_confidence)
+            confidence = torch.stack([seen[right].keypoint_confidence, seen[left].keypoint_confidence])
+            evidence = PairEvidence(camera, *keypoint_weights(confidence))
             parameters[right], parameters[left], report = self._refiner(
                 parameters[right], parameters[left], evidence=evidence
             )

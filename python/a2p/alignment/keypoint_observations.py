@@ -90,11 +90,11 @@ def evidence_of(observations: KeypointObservations, camera: Camera, *, sigma_2d:
         sigma_2d=sigma_2d * diagonals(pixels)[:, None, None] / focal,
         points_3d=(points - points.mean(1, keepdim=True)) @ towards_hand.mT,
         sigma_3d=torch.full_like(pixels[:, 0, 0], sigma_3d_m),
-        confidence=_weights(observations.confidence.double()),
+        confidence=keypoint_weights(observations.confidence.double()),
     )
 
 
-def _weights(confidence: Float[Tensor, "n 21"]) -> Float[Tensor, "n 21"]:
+def keypoint_weights(confidence: Float[Tensor, "n 21"]) -> Float[Tensor, "n 21"]:
     """Returns how much each keypoint counts: a hand that is unsure all over is still fitted to its keypoints."""
     boost = _LEAST_MEAN_WEIGHT / confidence.mean(1, keepdim=True).clamp(min=1e-3)
     return (confidence * boost.clamp(min=1.0)).clamp(max=1.0)
