@@ -22,7 +22,7 @@ $(VENV)/installed: $(VENV)/made $(NATIVE)
 	@touch $@
 
 $(VENV)/dev: $(VENV)/installed
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --group dev
 	@touch $@
 
 .PHONY: demo

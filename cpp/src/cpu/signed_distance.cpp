@@ -27,9 +27,8 @@ void signed_distance(const Topology& topology, const DistanceQuery& query, std::
       if (block == begin || first == 0) A2P_DISPATCH(isa, prepare, mesh);
       const auto count = static_cast<std::int32_t>(std::min(kBlock, query.points_per_pose - first));
       const std::int64_t point = pose * query.points_per_pose + first;
-      const QueryOutput block_output{.distance = output.distance + point,
-                                     .face = output.face + point,
-                                     .weights = output.weights + 3 * point};
+      const QueryOutput block_output{
+          .distance = output.distance + point, .face = output.face + point, .weights = output.weights + 3 * point};
       A2P_DISPATCH(isa, signed_distances, mesh, count, query.points + 3 * point, block_output);
     }
     pool.release(std::move(scratch));
