@@ -43,6 +43,15 @@ lint: $(VENV)/dev  ## Checks style, types, layers, spelling and generated files.
 	$(BIN)/clang-format --dry-run --Werror $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 	$(BIN)/python tools/stubs.py --check
 
+.PHONY: sanitize
+sanitize: $(VENV)/dev  ## Runs the C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
+	for sanitizer in address,undefined thread; do \
+	  $(BIN)/cmake -S . -B build/$$sanitizer -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN))/ninja \
+	    -DCMAKE_BUILD_TYPE=RelWithDebInfo -DA2P_CUDA=OFF -DA2P_BUILD_TESTS=ON -DA2P_SANITIZE=$$sanitizer \
+	  && $(BIN)/cmake --build build/$$sanitizer \
+	  && $(BIN)/ctest --test-dir build/$$sanitizer --output-on-failure || exit 1; \
+	done
+
 .PHONY: format
 format: $(VENV)/dev  ## Formats Python and C++ and regenerates the stub of the extension.
 	$(BIN)/ruff check --fix .
