@@ -176,3 +176,27 @@ def test_exif_rotation_is_applied(reconstructor: a2p.Reconstructor, result: a2p.
 def test_a_wrong_setting_is_refused_at_construction(arguments: dict[str, object], error: type[Exception]) -> None:
     with pytest.raises(error):
         a2p.Reconstructor(**arguments)  # type: ignore[arg-type]
+
+
+def test_a_model_whose_zero_pose_is_bent_gives_the_same_hands(result: a2p.Reconstruction) -> None:
+    bent = a2p.HandModel.load_pair("open", flat_hand_mean=False)
+    other = a2p.Reconstructor(hand_model=bent)(EXAMPLE.read_bytes())
+    for mine, theirs in zip(result.hands, other.hands, strict=True):
+        assert not torch.equal(mine.parameters.hand_pose, theirs.parameters.hand_pose)
+        assert (mine.vertices - theirs.vertices).norm(dim=-1).max() < 1e-5
+
+
+def test_mano_files_take_the_place_of_the_open_hand(tmp_path: Path, result: a2p.Reconstruction) -> None:
+    source = resources.files("a2p") / "hand" / "assets" / "open_hand_right.npz"
+    right = tmp_path / "MANO_RIGHT.npz"
+    right.write_bytes(source.read_bytes())
+    arrays = dict(np.load(right))
+    for name in ("v_template", "shapedirs"):
+        arrays[name] = arrays[name] * np.array([-1.0, 1.0, 1.0]).reshape(1, 3, *[1] * (arrays[name].ndim - 2))
+    arrays["f"] = arrays["f"][:, ::-1]
+    flips = np.outer([-1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]).ravel()
+    arrays["posedirs"] = arrays["posedirs"] * np.array([-1.0, 1.0, 1.0])[None, :, None] * np.tile(flips, 15)
+    np.savez(tmp_path / "MANO_LEFT.npz", **arrays)
+    other = a2p.Reconstructor(hand_model=str(tmp_path))(EXAMPLE.read_bytes())
+    for mine, theirs in zip(result.hands, other.hands, strict=True):
+        assert (mine.vertices - theirs.vertices).norm(dim=-1).max() < 1e-4
