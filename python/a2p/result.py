@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -133,7 +133,7 @@ class Reconstruction:
         return max(matching, key=lambda hand: hand.score, default=None)
 
     def _scene(self) -> ExportScene:
-        from a2p.render.scene import ExportPenetration, ExportScene
+        from a2p.render.scene import ExportScene
 
         translation = self.relative_translation
         return ExportScene(
@@ -142,8 +142,8 @@ class Reconstruction:
             image_width_px=self.image.shape[1],
             image_height_px=self.image.shape[0],
             relative_translation=None if translation is None else translation.numpy(),
-            penetration_before=ExportPenetration(**asdict(self.penetration_before)),
-            penetration=ExportPenetration(**asdict(self.penetration)),
+            penetration_before=self.penetration_before,
+            penetration=self.penetration,
             timings_ms=self.timings_ms,
             warnings=self.warnings,
         )

@@ -15,9 +15,10 @@ import trimesh
 from a2p import Camera
 from a2p.errors import OutputError
 from a2p.hand import HandModel, HandParameters
+from a2p.penetration import PenetrationReport
 from a2p.render.export import SUFFIXES, export_scene
 from a2p.render.palette import LEFT_COLOUR, RIGHT_COLOUR
-from a2p.render.scene import ExportHand, ExportPenetration, ExportScene
+from a2p.render.scene import ExportHand, ExportScene
 from a2p.render.shading import linear_from_srgb
 from tests.tolerances import EXPORTED_TEXT_M
 
@@ -54,7 +55,7 @@ SCENE = ExportScene(
     image_width_px=640,
     image_height_px=480,
     relative_translation=np.array([0.2, 0.01, -0.03]),
-    penetration_before=ExportPenetration(max_mm=4.5, mean_mm=1.25, volume_cm3=0.75, vertex_count=31),
+    penetration_before=PenetrationReport(max_mm=4.5, mean_mm=1.25, volume_cm3=0.75, vertex_count=31),
     timings_ms={"detect": 12.5},
     warnings=("a warning",),
 )

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from a2p.hand import HandPair, HandParameters
-from a2p.penetration import FusedPenetration, PenetrationDepth, penetration_depth
+from a2p.penetration import FusedPenetration, penetration_depth
 from a2p.plausibility.descent import Objective, Penetration
 from a2p.plausibility.gate import deepest
 from a2p.plausibility.metric import SIZE, HandMetric
@@ -52,13 +52,6 @@ def _numbers(hand: HandParameters) -> Vector:
     """Returns a hand's 51 numbers as a vector."""
     parts = (hand.global_orient, hand.hand_pose, hand.transl)
     return np.concatenate([part.numpy().ravel() for part in parts]).astype(np.float64)
-
-
-def depth_of(models: HandPair, state: PairState) -> PenetrationDepth:
-    """Returns how deep the two hands lie in each other."""
-    with torch.no_grad():
-        right, left = models.right(state.right).vertices, models.left(state.left).vertices
-        return penetration_depth(right, left, models.right.topology, models.left.topology)
 
 
 def objective(step: FusedPenetration, state: PairState, metrics: tuple[HandMetric, HandMetric]) -> Objective:

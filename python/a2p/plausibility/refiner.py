@@ -16,9 +16,9 @@ from a2p.errors import ShapeError
 from a2p.hand import HandModel, HandPair, HandParameters
 from a2p.penetration import FusedPenetration, PenetrationReport
 from a2p.plausibility.descent import DescentConfig, descend, settle
-from a2p.plausibility.gate import ALLOWED_DEPTH, deepest
+from a2p.plausibility.gate import ALLOWED_DEPTH
 from a2p.plausibility.metric import Anatomy, EstimatorErrors, HandMetric, hand_metric
-from a2p.plausibility.pair import PairState, depth_of, objective, translated_depths
+from a2p.plausibility.pair import PairState, objective, translated_depths
 from a2p.plausibility.separation import cheapest_separation
 
 Vector = npt.NDArray[np.float64]
@@ -125,9 +125,8 @@ class Refiner:
         )
 
     def _refine(self, state: PairState, evidence: PairEvidence, seed: int) -> tuple[PairState, PairRefinement]:
-        depth = depth_of(self.models, state)
         before = self._measure(state)
-        if float(deepest(depth)) <= ALLOWED_DEPTH:
+        if before.max_mm <= 1e3 * ALLOWED_DEPTH:
             return state, PairRefinement(before, before, False, True, 0.0, 0.0)
         metrics = (
             self._metric(0, state.right, evidence.camera, evidence.confidence_right),

@@ -3,14 +3,13 @@
 from a2p.render.export import SUFFIXES, export_scene
 from a2p.render.overlay import RenderMesh, draw_overlay, view_from_aside
 from a2p.render.palette import LEFT_COLOUR, RIGHT_COLOUR, colour_of
-from a2p.render.scene import ExportHand, ExportPenetration, ExportScene
+from a2p.render.scene import ExportHand, ExportScene
 
 __all__ = [
     "LEFT_COLOUR",
     "RIGHT_COLOUR",
     "SUFFIXES",
     "ExportHand",
-    "ExportPenetration",
     "ExportScene",
     "RenderMesh",
     "colour_of",

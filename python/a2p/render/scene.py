@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from a2p.camera import Camera
+from a2p.penetration import PenetrationReport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,16 +33,6 @@ class ExportHand:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportPenetration:
-    """How far two hands are inside each other."""
-
-    max_mm: float
-    mean_mm: float
-    volume_cm3: float
-    vertex_count: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class ExportScene:
     """Everything known about one picture."""
 
@@ -51,8 +42,8 @@ class ExportScene:
     image_height_px: int | None = None
     relative_translation: Float[np.ndarray, " 3"] | None = None
     """Left wrist minus right wrist (m)."""
-    penetration_before: ExportPenetration | None = None
-    penetration: ExportPenetration | None = None
+    penetration_before: PenetrationReport | None = None
+    penetration: PenetrationReport | None = None
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
