@@ -1,10 +1,9 @@
-"""The command line: `a2p reconstruct`, `a2p hand convert`, `a2p hand info`."""
+"""`a2p reconstruct`: images in, meshes and overlays out."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import tyro
 
+from a2p.cli.exit_codes import EXIT_OK, EXIT_SOME_FAILED
 from a2p.errors import A2PError, ConfigError, OutputError
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
     from a2p.pipeline import Reconstructor
     from a2p.result import Reconstruction
-
-EXIT_OK = 0
-EXIT_SOME_FAILED = 1
-EXIT_USAGE = 2
 
 Format: TypeAlias = Literal["glb", "obj", "npz", "json", "overlay"]
 _FILE_NAMES: dict[Format, str] = {
@@ -58,42 +54,9 @@ class Reconstruct:
     json: bool = False
     """Print one JSON object an image on standard output instead of the table."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class ConvertHand:
-    """Converts a MANO pickle to an .npz that holds arrays only; no code in the pickle runs."""
-
-    pickle: tyro.conf.Positional[Path]
-    """MANO_RIGHT.pkl or MANO_LEFT.pkl."""
-    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """The .npz to write; by default beside the pickle."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HandInfo:
-    """Prints what a hand model holds."""
-
-    model: tyro.conf.Positional[str] = "open"
-    """`open`, or a folder or file of MANO."""
-    side: Literal["right", "left"] = "right"
-    """Which hand."""
-
-
-_HandCommand: TypeAlias = (
-    Annotated[ConvertHand, tyro.conf.subcommand("convert")] | Annotated[HandInfo, tyro.conf.subcommand("info")]
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class HandCommands:
-    """Reads and converts hand model files."""
-
-    command: _HandCommand
-
-
-_Command: TypeAlias = (
-    Annotated[Reconstruct, tyro.conf.subcommand("reconstruct")] | Annotated[HandCommands, tyro.conf.subcommand("hand")]
-)
+    def run(self) -> int:
+        """Reconstructs every image and returns the exit code."""
+        return _reconstruct(self)
 
 
 @dataclass(frozen=True)
@@ -104,26 +67,6 @@ class _Outcome:
     result: Reconstruction | None = None
     written: tuple[Path, ...] = ()
     error: str | None = None
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns its exit code: 0, 1 where an image failed, 2 for wrong usage."""
-    command: Reconstruct | HandCommands = tyro.cli(
-        _Command,
-        prog="a2p",
-        description="Two posed hand meshes from one picture.",
-        args=arguments,
-        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
-    )
-    try:
-        if isinstance(command, Reconstruct):
-            return _reconstruct(command)
-        if isinstance(command.command, ConvertHand):
-            return _convert(command.command)
-        return _info(command.command)
-    except A2PError as error:
-        print(f"a2p: {error}", file=sys.stderr)
-        return EXIT_USAGE
 
 
 def _reconstruct(command: Reconstruct) -> int:
@@ -248,23 +191,3 @@ def _table(outcomes: Sequence[_Outcome]) -> Table:
             f"{sum(result.timings_ms.values()):.0f} ms",
         )
     return table
-
-
-def _convert(command: ConvertHand) -> int:
-    from a2p.hand.mano_file import convert_mano
-
-    print(f"wrote {convert_mano(command.pickle, command.out)}")
-    return EXIT_OK
-
-
-def _info(command: HandInfo) -> int:
-    from a2p.hand import HandModel
-
-    model = HandModel.load(command.model, side=command.side)
-    topology = model.topology
-    print(f"{command.model} ({model.side})")
-    print(f"vertices      {model.v_template.shape[0]}")
-    print(f"faces         {topology.faces.shape[0]}, {int(topology.is_cap.sum())} of them close the wrist")
-    print(f"joints        {model.J_template.shape[0]}")
-    print(f"betas         {model.shapedirs.shape[-1]}")
-    return EXIT_OK

@@ -1,0 +1,37 @@
+"""The command line. Each command is a dataclass of its own module, with a `run` that returns the exit code.
+
+A command's module imports what it runs inside `run`, so that `a2p --help` needs no PyTorch.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
+
+import tyro
+
+from a2p.cli.exit_codes import EXIT_USAGE
+from a2p.cli.hand import HandCommands
+from a2p.cli.reconstruct import Reconstruct
+from a2p.errors import A2PError
+
+_Command: TypeAlias = (
+    Annotated[Reconstruct, tyro.conf.subcommand("reconstruct")] | Annotated[HandCommands, tyro.conf.subcommand("hand")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code: 0, 1 where something failed, 2 for wrong usage."""
+    command: Reconstruct | HandCommands = tyro.cli(
+        _Command,
+        prog="a2p",
+        description="Two posed hand meshes from one picture.",
+        args=arguments,
+        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
+    )
+    try:
+        return command.run()
+    except A2PError as error:
+        print(f"a2p: {error}", file=sys.stderr)
+        return EXIT_USAGE
