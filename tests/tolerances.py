@@ -73,3 +73,8 @@ Worst observed: 1.19e-7 over 90 comparisons of the reference and Warp."""
 FUSED_DEPTH_M = 1.3e-7  # observed 3.5e-8
 FUSED_GRADIENT_REL = 1e-4  # observed 2.8e-5: float32's rounding of vertices against depths of a few millimetres
 FUSED_DIFFERENCES_REL = 4e-2  # observed 1.2e-2: vertices enter and leave within a step
+
+PROCRUSTES_M = 6.2e-15
+"""Procrustes alignment of a similar figure: worst 1.57e-15 m over 300 draws."""
+BOX_VOLUME_RELATIVE = 4e-6
+"""Shared volume of two boxes given in float32: worst 1e-6."""
