@@ -78,3 +78,5 @@ PROCRUSTES_M = 6.2e-15
 """Procrustes alignment of a similar figure: worst 1.57e-15 m over 300 draws."""
 BOX_VOLUME_RELATIVE = 4e-6
 """Shared volume of two boxes given in float32: worst 1e-6."""
+QUANTIZED_STEP_SHARE = 0.6
+"""Error of a quantised vertex in steps: worst 0.497 over 2,000 meshes, beside the rounding of float32."""

@@ -46,3 +46,7 @@ class BackendError(A2PError, RuntimeError):
 
 class OutputError(A2PError, OSError):
     """A result cannot be written."""
+
+
+class ProtocolError(A2PError, ValueError):
+    """A message of a server or a client is not what the protocol allows."""

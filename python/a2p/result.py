@@ -58,6 +58,8 @@ class Hand:
     """Where perception saw the keypoints, px."""
     reprojection_error_px: float
     """Mean distance between the two."""
+    track_id: int | None = None
+    """The same number in every frame of a stream that shows this hand; None outside streams."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Messages generated from protos/ by tools/protos.py. Do not edit."""
