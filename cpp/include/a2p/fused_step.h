@@ -2,10 +2,9 @@
 #pragma once
 #include <cstdint>
 #include <memory>
-#include <mutex>
-#include <vector>
 
 #include "a2p/penetration.h"
+#include "a2p/scratch_pool.h"
 #include "a2p/skinning.h"
 
 namespace a2p {
@@ -45,13 +44,10 @@ class FusedStep {
   void evaluate_pair(const HandParametersView<const float>& right, const HandParametersView<const float>& left,
                      std::int64_t pair, const DepthLoss& loss, Scratch& scratch,
                      const FusedStepOutput& output) noexcept;
-  std::unique_ptr<Scratch> acquire();
-  void release(std::unique_ptr<Scratch> scratch);
 
   SkinnedSurface right_;
   SkinnedSurface left_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<Scratch>> idle_;
+  ScratchPool<Scratch> pool_;
 };
 
 }  // namespace a2p

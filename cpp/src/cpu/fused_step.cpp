@@ -20,25 +20,9 @@ struct FusedStep::Scratch {
   std::vector<float> gradient_right, gradient_left;  // of the loss with respect to the vertices
 };
 
-FusedStep::FusedStep(const SkinnedSurface& right, const SkinnedSurface& left) : right_(right), left_(left) {}
+FusedStep::FusedStep(const SkinnedSurface& right, const SkinnedSurface& left)
+    : right_(right), left_(left), pool_([this] { return std::make_unique<Scratch>(right_, left_); }) {}
 FusedStep::~FusedStep() = default;
-
-std::unique_ptr<FusedStep::Scratch> FusedStep::acquire() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!idle_.empty()) {
-      std::unique_ptr<Scratch> scratch = std::move(idle_.back());
-      idle_.pop_back();
-      return scratch;
-    }
-  }
-  return std::make_unique<Scratch>(right_, left_);
-}
-
-void FusedStep::release(std::unique_ptr<Scratch> scratch) {
-  const std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(scratch));
-}
 
 void FusedStep::evaluate_pair(const HandParametersView<const float>& right, const HandParametersView<const float>& left,
                               std::int64_t pair, const DepthLoss& loss, Scratch& scratch,
@@ -64,10 +48,12 @@ void FusedStep::evaluate_pair(const HandParametersView<const float>& right, cons
 void FusedStep::evaluate(const HandParametersView<const float>& right, const HandParametersView<const float>& left,
                          std::int64_t count, const DepthLoss& loss, std::int32_t threads,
                          const FusedStepOutput& output) {
-  parallel_for(count, 1, threads, [&](std::int64_t begin, std::int64_t end) {
-    std::unique_ptr<Scratch> scratch = acquire();
-    for (std::int64_t pair = begin; pair < end; ++pair) evaluate_pair(right, left, pair, loss, *scratch, output);
-    release(std::move(scratch));
+  parallel_for(count, 1, threads, [&](WorkItems& pairs) {
+    std::unique_ptr<Scratch> scratch = pool_.acquire();
+    while (const std::optional<std::int64_t> pair = pairs.next()) {
+      evaluate_pair(right, left, *pair, loss, *scratch, output);
+    }
+    pool_.release(std::move(scratch));
   });
 }
 

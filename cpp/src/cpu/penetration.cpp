@@ -68,11 +68,11 @@ void penetrate_pairs(const Topology& a, const Topology& b, std::int64_t count, c
   if (count == 1) {
     std::unique_ptr<PairScratch> scratch = pool.acquire();
     double losses[2];
-    parallel_for(2, 1, threads, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t direction = begin; direction < end; ++direction) {
-        losses[direction] = direction == 0
-                                ? penetrate_direction(scratch->in_b, vertices_b, a, vertices_a, loss, output_a(output))
-                                : penetrate_direction(scratch->in_a, vertices_a, b, vertices_b, loss, output_b(output));
+    parallel_for(2, 1, threads, [&](WorkItems& directions) {
+      while (const std::optional<std::int64_t> direction = directions.next()) {
+        losses[*direction] =
+            *direction == 0 ? penetrate_direction(scratch->in_b, vertices_b, a, vertices_a, loss, output_a(output))
+                            : penetrate_direction(scratch->in_a, vertices_a, b, vertices_b, loss, output_b(output));
       }
     });
     finish_pair(*scratch, output);
@@ -80,12 +80,12 @@ void penetrate_pairs(const Topology& a, const Topology& b, std::int64_t count, c
     pool.release(std::move(scratch));
     return;
   }
-  parallel_for(count, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(count, 1, threads, [&](WorkItems& pairs) {
     std::unique_ptr<PairScratch> scratch = pool.acquire();
-    for (std::int64_t pair = begin; pair < end; ++pair) {
-      const double value = penetrate_pair(a, b, vertices_a + pair * 3 * va, vertices_b + pair * 3 * vb, loss, *scratch,
-                                          advance(output, pair, va, vb));
-      if (loss_out != nullptr) loss_out[pair] = value;
+    while (const std::optional<std::int64_t> pair = pairs.next()) {
+      const double value = penetrate_pair(a, b, vertices_a + *pair * 3 * va, vertices_b + *pair * 3 * vb, loss,
+                                          *scratch, advance(output, *pair, va, vb));
+      if (loss_out != nullptr) loss_out[*pair] = value;
     }
     pool.release(std::move(scratch));
   });

@@ -41,10 +41,10 @@ void resolve_row(const ResolveJob& job, const ResolveShape& shape, std::size_t r
 
 void resolve(std::span<const ResolveJob> jobs, const ResolveShape& shape, std::int32_t threads) {
   const std::int64_t rows = static_cast<std::int64_t>(jobs.size()) * shape.height;
-  parallel_for(rows, kRowGrain, threads, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      resolve_row(jobs[static_cast<std::size_t>(row / shape.height)], shape,
-                  static_cast<std::size_t>(row % shape.height));
+  parallel_for(rows, kRowGrain, threads, [&](WorkItems& items) {
+    while (const std::optional<std::int64_t> row = items.next()) {
+      resolve_row(jobs[static_cast<std::size_t>(*row / shape.height)], shape,
+                  static_cast<std::size_t>(*row % shape.height));
     }
   });
 }

@@ -1,7 +1,6 @@
 #include "a2p/rasterize.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -274,14 +273,13 @@ void rasterize(std::span<const RasterJob> jobs, double near, std::int32_t thread
   const auto job_count = static_cast<std::int64_t>(jobs.size());
   if (job_count == 0) return;
   const std::int64_t bands = (4 * lanes + job_count - 1) / job_count;  // a job; several bands a lane even out the work
-  std::atomic<std::int64_t> next{0};
-  parallel_for(lanes, 1, static_cast<std::int32_t>(lanes), [&](std::int64_t, std::int64_t) {
+  parallel_for(job_count * bands, 1, static_cast<std::int32_t>(lanes), [&](WorkItems& units) {
     std::vector<std::pair<GridPoint, bool>> projected;
-    for (std::int64_t unit = next++; unit < job_count * bands; unit = next++) {
-      const RasterJob& job = jobs[static_cast<std::size_t>(unit / bands)];
+    while (const std::optional<std::int64_t> unit = units.next()) {
+      const RasterJob& job = jobs[static_cast<std::size_t>(*unit / bands)];
       const std::int64_t height = job.image.height;
       const std::int64_t rows = std::max<std::int64_t>((height + bands - 1) / bands, kMinBandRows);
-      const std::int64_t begin = std::min(unit % bands * rows, height);
+      const std::int64_t begin = std::min(*unit % bands * rows, height);
       const std::int64_t end = std::min(begin + rows, height);
       if (begin == end) continue;
       BandPainter(job, near, static_cast<std::int32_t>(begin), static_cast<std::int32_t>(end)).paint(projected);

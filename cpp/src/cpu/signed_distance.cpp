@@ -19,12 +19,14 @@ void signed_distance(const Topology& topology, const DistanceQuery& query, std::
                      const DistanceOutput& output) {
   const std::int64_t blocks_per_pose = (query.points_per_pose + kBlock - 1) / kBlock;
   const Isa isa = active_isa();
-  parallel_for(query.pose_count * blocks_per_pose, 1, threads, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(query.pose_count * blocks_per_pose, 1, threads, [&](WorkItems& blocks) {
     std::unique_ptr<MeshScratch> scratch = pool.acquire();
-    for (std::int64_t block = begin; block < end; ++block) {
-      const std::int64_t pose = block / blocks_per_pose, first = block % blocks_per_pose * kBlock;
+    std::int64_t prepared = -1;
+    while (const std::optional<std::int64_t> block = blocks.next()) {
+      const std::int64_t pose = *block / blocks_per_pose, first = *block % blocks_per_pose * kBlock;
       PosedMesh& mesh = scratch->arrays().pose(query.vertices + pose * 3 * topology.vertex_count());
-      if (block == begin || first == 0) A2P_DISPATCH(isa, prepare, mesh);
+      if (pose != prepared) A2P_DISPATCH(isa, prepare, mesh);
+      prepared = pose;
       const auto count = static_cast<std::int32_t>(std::min(kBlock, query.points_per_pose - first));
       const std::int64_t point = pose * query.points_per_pose + first;
       const QueryOutput block_output{

@@ -6,7 +6,7 @@
 namespace a2p {
 namespace {
 
-// Below this a thread costs more to start than it saves.
+// Below this a thread costs more to wake than it saves.
 constexpr std::int64_t kHandsAThread = 8;
 
 using Vec = Vec3<float>;
@@ -121,9 +121,9 @@ void skin_hand_vjp(const SkinningModel& model, const HandParametersView<const fl
 void skin(const SkinningModel& model, const HandParametersView<const float>& parameters, std::int64_t count,
           const PosedHandsView<float>& posed, std::int32_t threads) {
   const Isa isa = active_isa();
-  parallel_for(count, kHandsAThread, threads, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t hand = begin; hand < end; ++hand) {
-      skin_hand(model, parameters.at(hand), posed.at(hand, model.vertex_count()), isa);
+  parallel_for(count, kHandsAThread, threads, [&](WorkItems& hands) {
+    while (const std::optional<std::int64_t> hand = hands.next()) {
+      skin_hand(model, parameters.at(*hand), posed.at(*hand, model.vertex_count()), isa);
     }
   });
 }
@@ -132,9 +132,9 @@ void skin_vjp(const SkinningModel& model, const HandParametersView<const float>&
               const PosedHandsView<const float>& d_posed, const HandParametersView<float>& d_parameters,
               std::int32_t threads) {
   const Isa isa = active_isa();
-  parallel_for(count, kHandsAThread, threads, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t hand = begin; hand < end; ++hand) {
-      skin_hand_vjp(model, parameters.at(hand), d_posed.at(hand, model.vertex_count()), d_parameters.at(hand), isa);
+  parallel_for(count, kHandsAThread, threads, [&](WorkItems& hands) {
+    while (const std::optional<std::int64_t> hand = hands.next()) {
+      skin_hand_vjp(model, parameters.at(*hand), d_posed.at(*hand, model.vertex_count()), d_parameters.at(*hand), isa);
     }
   });
 }
