@@ -40,6 +40,10 @@ class UnsafeFileError(A2PError, ValueError):
     """A file asks to run code or to build objects beyond the allowed ones; nothing of it ran."""
 
 
+class DataError(A2PError, ValueError):
+    """A data set's file is missing, damaged or of another layout."""
+
+
 class BackendError(A2PError, RuntimeError):
     """A backend that was asked for by name cannot run here."""
 

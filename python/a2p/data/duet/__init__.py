@@ -1,0 +1,19 @@
+"""Interacting hand pairs made from nothing but the hand model, and what an estimator would make of them."""
+
+from a2p.data.duet.corruption import CorruptedPairs, noisy_pairs
+from a2p.data.duet.pairs import FAMILIES, DuetPairs
+from a2p.data.duet.sampler import sample_pairs
+from a2p.data.duet.shards import load_shards, write_shards
+from a2p.data.duet.view import ViewedPairs, view_pairs
+
+__all__ = [
+    "FAMILIES",
+    "CorruptedPairs",
+    "DuetPairs",
+    "ViewedPairs",
+    "load_shards",
+    "noisy_pairs",
+    "sample_pairs",
+    "view_pairs",
+    "write_shards",
+]
