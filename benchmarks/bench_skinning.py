@@ -1,14 +1,12 @@
 """Skinning and the fused step against PyTorch and smplx, one hand or pair, one thread, all in one run.
 
-`pytest benchmarks/bench_skinning.py --benchmark-only` gives pytest-benchmark's table; `python
-benchmarks/bench_skinning.py` prints the ratios.
+`python -m pytest benchmarks/bench_skinning.py --benchmark-only` gives pytest-benchmark's table; `python -m
+benchmarks.bench_skinning` prints the ratios.
 """
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,10 +14,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from a2p.bench.hands import reaching_hands
+from a2p.bench.timing import take_turns
 from a2p.hand import HandModel, HandParameters
 from a2p.native import core
-from a2p.penetration import FusedPenetration
-from a2p.penetration.vertex_criterion import vertex_collisions
+from benchmarks.fused_case import FusedCase, tensors_of, torch_vertices, with_gradient
 
 MANO_SIZE = 778
 
@@ -36,21 +35,11 @@ def make_model(vertex_count: int) -> HandModel:
     return model
 
 
-def draw(seed: int, *, shift: Tensor | None = None) -> HandParameters:
+def draw(seed: int) -> HandParameters:
     """Returns one loosely closed hand."""
     generator = torch.Generator().manual_seed(seed)
     orient, pose, betas = (torch.randn(1, *shape, generator=generator) for shape in ((3,), (15, 3), (10,)))
-    return HandParameters(0.3 * orient, 0.3 * pose, betas, torch.zeros(1, 3) if shift is None else shift)
-
-
-def tensors_of(parameters: HandParameters) -> list[Tensor]:
-    """Returns the four tensors in the order of the native arguments."""
-    return [parameters.global_orient, parameters.hand_pose, parameters.betas, parameters.transl]
-
-
-def torch_vertices(model: HandModel, parameters: HandParameters) -> Tensor:
-    """Returns the vertices by the PyTorch definition, whatever the dtype."""
-    return model.pose(model.local_rotmats(parameters), parameters.betas, parameters.transl).vertices
+    return HandParameters(0.3 * orient, 0.3 * pose, betas, torch.zeros(1, 3))
 
 
 class SkinningCase:
@@ -62,7 +51,7 @@ class SkinningCase:
         assert native is not None
         self.native = native.native
         self.parameters = draw(1)
-        self.leaves = self.parameters.map(lambda tensor: tensor.clone().requires_grad_())
+        self.leaves = with_gradient(self.parameters)
         self.arrays = [tensor.numpy() for tensor in tensors_of(self.parameters)]
         self.d_vertices = torch.randn(1, vertex_count, 3, generator=torch.Generator().manual_seed(2))
 
@@ -95,31 +84,6 @@ class SkinningCase:
         return self.backward_of(torch_vertices(self.model, self.leaves))
 
 
-class FusedCase:
-    """Two open hands that reach into each other."""
-
-    def __init__(self) -> None:
-        self.hands = HandModel.load_pair("open")
-        self.right = draw(3)
-        left = draw(4)
-        apart = self.hands.right(self.right).vertices.mean(1) - self.hands.left(left).vertices.mean(1)
-        self.left = draw(4, shift=apart + torch.tensor([0.0, 0.03, 0.0]))
-        self.step = FusedPenetration(self.hands.right, self.hands.left)
-
-    def fused(self) -> object:
-        """One call from parameters to gradients."""
-        return self.step(self.right, self.left)
-
-    def torch_criterion(self) -> object:
-        """The peer: PyTorch skinning and the vertex-neighbour criterion of the paper, with autograd."""
-        leaves = [p.map(lambda tensor: tensor.clone().requires_grad_()) for p in (self.right, self.left)]
-        vertices = [torch_vertices(model, p) for model, p in zip(self.hands, leaves, strict=True)]
-        faces = [model.topology.faces for model in self.hands]
-        loss = vertex_collisions(vertices[0], vertices[1], faces[0], faces[1]).loss.sum()
-        inputs = [*tensors_of(leaves[0]), *tensors_of(leaves[1])]
-        return torch.autograd.grad(loss, inputs, allow_unused=True)
-
-
 @pytest.fixture(autouse=True)
 def one_thread() -> Any:
     """Holds PyTorch and a2p to one thread."""
@@ -138,23 +102,10 @@ def test_skinning(benchmark: Any, vertex_count: int, operation: str) -> None:
     benchmark(getattr(SkinningCase(vertex_count), operation))
 
 
-@pytest.mark.parametrize("operation", ["fused", "torch_criterion"])
+@pytest.mark.parametrize("operation", ["native", "fused", "torch_criterion"])
 def test_fused_step(benchmark: Any, operation: str) -> None:
     """Times one operation on a pair."""
-    benchmark(getattr(FusedCase(), operation))
-
-
-def median_us(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Returns each function's median time (us); they take turns, so that load on the machine hits all alike."""
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    for turn in range(rounds + 3):
-        for name, function in functions.items():
-            function()  # brings its data back into the caches
-            start = time.perf_counter()
-            function()
-            if turn >= 3:
-                times[name].append(time.perf_counter() - start)
-    return {name: 1e6 * statistics.median(values) for name, values in times.items()}
+    benchmark(getattr(FusedCase(reaching_hands(1)), operation))
 
 
 def smplx_forward(vertex_count: int) -> Callable[[], object] | None:
@@ -173,13 +124,18 @@ def smplx_forward(vertex_count: int) -> Callable[[], object] | None:
     )
 
 
+def median_us(functions: Mapping[str, Callable[[int], object]], rounds: int) -> dict[str, float]:
+    """Returns each function's median time (us)."""
+    return {name: 1e3 * timing.median_ms for name, timing in take_turns(functions, rounds=rounds).items()}
+
+
 def main() -> None:
     """Prints one line a comparison."""
     torch.set_num_threads(1)
     core.set_thread_count(1)
     for vertex_count in (MANO_SIZE, 1630):
         case = SkinningCase(vertex_count)
-        functions: dict[str, Callable[[], object]] = {
+        calls: dict[str, Callable[[], object]] = {
             "kernel forward": case.kernel_forward,
             "model forward": case.model_forward,
             "torch forward": case.torch_forward,
@@ -189,13 +145,16 @@ def main() -> None:
         }
         peer = smplx_forward(vertex_count)
         if peer is not None:
-            functions["smplx forward"] = peer
-        times = median_us(functions, 200)
+            calls["smplx forward"] = peer
+        functions = {name: lambda _, call=call: call() for name, call in calls.items()}
+        times = median_us(functions, rounds=200)
         for name, value in times.items():
             base = times["torch backward" if "backward" in name else "torch forward"]
             print(f"{vertex_count:5} vertices  {name:16} {value:9.1f} us  {base / value:7.1f} x")
-    pair = FusedCase()
-    times = median_us({"fused step": pair.fused, "torch LBS + criterion": pair.torch_criterion}, 30)
+    pair = FusedCase(reaching_hands(16))
+    times = median_us(
+        {"native": pair.native, "fused step": pair.fused, "torch LBS + criterion": pair.torch_criterion}, 32
+    )
     for name, value in times.items():
         print(f"open hand pair  {name:22} {value:9.1f} us  {times['torch LBS + criterion'] / value:7.1f} x")
     print(f"instruction set {core.isa()}, torch {torch.__version__}, one thread")

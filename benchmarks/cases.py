@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from a2p.hand.anatomy import HandAnatomy
-from a2p.hand.model import HandModel
+from a2p.bench.hands import ReachingHands, reach, reaching_hands
+from a2p.hand.hand_data import HandData
+from a2p.hand.model import HandModel, HandPair
 from a2p.hand.parameters import HandParameters
-from a2p.hand.rotations import rotmat_from_rotvec
 from a2p.hand.topology import Topology
 
 
@@ -25,6 +25,16 @@ class Pairs:
     topology_a: Topology
     topology_b: Topology
 
+    def closed(self) -> Pairs:
+        """The same meshes with caps that count as surface."""
+        topologies = (Topology(topology.faces) for topology in (self.topology_a, self.topology_b))
+        return Pairs(self.vertices_a, self.vertices_b, *topologies)
+
+    def arrays(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """One pair's vertices, (v, 3) each; counted round and round."""
+        row = index % len(self.vertices_a)
+        return self.vertices_a[row].numpy(), self.vertices_b[row].numpy()
+
     def first(self, count: int) -> Pairs:
         """The first pairs, over again where there are fewer."""
         rows = torch.arange(count) % len(self.vertices_a)
@@ -32,32 +42,10 @@ class Pairs:
 
 
 def open_hand_pairs(count: int, seed: int = 0) -> Pairs:
-    """A right and a left open hand in random poses, a random spot of the one near a random spot of the other."""
-    generator = torch.Generator().manual_seed(seed)
-    models = HandModel.load_pair("open")
-    right, left = (_random_hands(model, count, generator) for model in (models.right, models.left))
-    turn = rotmat_from_rotvec(torch.randn(count, 3, generator=generator))
-    spots = [torch.randint(hand.shape[1], (count,), generator=generator) for hand in (right, left)]
-    rows = torch.arange(count)
-    near = right[rows, spots[0]] + 0.006 * torch.randn(count, 3, generator=generator)
-    left = (left - left[rows, spots[1]][:, None]) @ turn.mT + near[:, None]
-    return Pairs(right.contiguous(), left.contiguous(), models.right.topology, models.left.topology)
-
-
-def _random_hands(model: HandModel, count: int, generator: torch.Generator) -> Tensor:
-    """Vertices of hands whose joints lie anywhere in their active range."""
-    anatomy = HandAnatomy.from_rest_joints(model.J_template, side=model.side)
-    share = torch.rand(count, len(anatomy.lower), generator=generator)
-    angles = anatomy.lower + share * (anatomy.upper - anatomy.lower)
-    parameters = HandParameters(
-        global_orient=torch.zeros(count, 3),
-        hand_pose=anatomy.hand_pose(angles),
-        betas=torch.randn(count, 10, generator=generator).clamp(-2, 2),
-        transl=torch.zeros(count, 3),
-    )
-    with torch.no_grad():
-        vertices: Tensor = model(parameters).vertices
-    return vertices
+    """Right and left open hands in random poses, a random spot of the one near a random spot of the other."""
+    hands = reaching_hands(count, seed=seed)
+    topologies = (model.topology for model in hands.models)
+    return Pairs(hands.vertices_right, hands.vertices_left, *topologies)
 
 
 def stored_pairs(folder: Path) -> Pairs:
@@ -69,3 +57,28 @@ def stored_pairs(folder: Path) -> Pairs:
         faces = stored[name].astype(np.int64)
         topologies.append(Topology(faces, is_cap=np.arange(len(faces)) >= len(faces) - cap_count))
     return Pairs(torch.from_numpy(stored["A"]), torch.from_numpy(stored["B"]), *topologies)
+
+
+def stored_reaching_hands(folder: Path, count: int, seed: int = 0) -> ReachingHands:
+    """Poses of the 778-vertex hand that lies in `folder` (hand.npz), with blend shapes as dense as MANO's."""
+    stored = np.load(folder / "hand.npz")
+    template, joints = stored["V"], stored["J"]
+    noise = np.random.default_rng(seed)
+    to_joints = np.linalg.lstsq(np.c_[template, np.ones(len(template))].T, np.c_[joints, np.ones(16)].T, rcond=None)[0]
+    right = HandData(
+        v_template=template.astype(np.float32),
+        shapedirs=noise.normal(scale=1e-3, size=(len(template), 3, 10)).astype(np.float32),
+        posedirs=noise.normal(scale=1e-4, size=(len(template), 3, 135)).astype(np.float32),
+        J_regressor=to_joints.T.astype(np.float32),
+        weights=stored["W"].astype(np.float32),
+        parents=tuple(int(parent) for parent in stored["parent"]),
+        faces=stored["F"].astype(np.int64),
+        hands_mean=np.zeros(45, np.float32),
+        hands_components=np.eye(45, dtype=np.float32),
+        is_cap=np.arange(len(stored["F"])) >= len(stored["F"]) - int(stored["ncap"]),
+    )
+    models = HandPair(HandModel(right), HandModel(right.mirrored()))
+    generator = torch.Generator().manual_seed(seed)
+    poses = [0.3 * torch.randn(count, 15, 3, generator=generator) for _ in models]
+    hands = [replace(HandParameters.zeros(count), hand_pose=pose) for pose in poses]
+    return reach(models, hands[0], hands[1], generator)

@@ -1,0 +1,1 @@
+"""How fast a2p runs on this machine."""
