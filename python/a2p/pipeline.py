@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike
 from typing import TypeAlias, Union
 
@@ -22,12 +23,13 @@ from a2p.hand.keypoints import KeypointRegressor
 from a2p.penetration import PenetrationReport
 from a2p.perception.detector import Detector, HandBox
 from a2p.perception.finder import HandFinder
-from a2p.perception.image import ImageInput, load_image
+from a2p.perception.image import ImageInput, Pixels, load_image
 from a2p.perception.intrinsics import DEFAULT_FOV_DEG, Intrinsics, intrinsics_for
 from a2p.perception.observation import HandObservation
 from a2p.plausibility import PairEvidence, Refiner, boxes_overlap
 from a2p.result import Hand, Reconstruction
 from a2p.threads import one_torch_thread
+from a2p.tracking import StreamMemory, TrackingConfig
 
 HandModelSource: TypeAlias = Union[str, "PathLike[str]", tuple[HandModel, HandModel]]
 """`open`, a MANO folder, or a (right, left) pair of models."""
@@ -94,22 +96,63 @@ class Reconstructor:
             ImageError: The image cannot be read.
             BoxError: A box is not usable.
         """
+        return self._reconstruct(
+            image, camera, lambda pixels: self._finder.find_hands(pixels, max_hands=self.max_hands, boxes=boxes)
+        )
+
+    def batch(self, images: Iterable[ImageInput]) -> list[Reconstruction]:
+        """Returns the reconstructions of several images, in their order."""
+        return [self(image) for image in images]
+
+    def stream(
+        self, frames: Iterable[ImageInput], *, camera: Camera | None = None, config: TrackingConfig | None = None
+    ) -> Iterator[Reconstruction]:
+        """Yields the hands of each frame of a video: faster and steadier than frame by frame, with `Hand.track_id`.
+
+        Results are smoothed; see `HandStream` for the lag and for frames that come one at a time.
+        """
+        follower = HandStream(self, camera=camera, config=config)
+        return (follower(frame) for frame in frames)
+
+    def _follow(
+        self, image: ImageInput, camera: Camera | None, memory: StreamMemory, time_s: float | None
+    ) -> Reconstruction:
+        """Returns the hands in the next frame of the stream that `memory` belongs to."""
+
+        def look(pixels: Pixels) -> Sequence[HandObservation]:
+            return memory.see(self._finder, pixels, max_hands=self.max_hands, time_s=time_s)
+
+        return self._reconstruct(image, camera, look, memory)
+
+    def _reconstruct(
+        self,
+        image: ImageInput,
+        camera: Camera | None,
+        look: Callable[[Pixels], Sequence[HandObservation]],
+        memory: StreamMemory | None = None,
+    ) -> Reconstruction:
         clock = _Clock()
         with clock.stage("load"):
             loaded = load_image(image)
             intrinsics = intrinsics_for(loaded, camera, default_fov_deg=self.fov_deg)
         with clock.stage("perception"):
-            seen = self._finder.find_hands(loaded.pixels, max_hands=self.max_hands, boxes=boxes)
+            seen = look(loaded.pixels)
         with clock.stage("alignment"), one_torch_thread(), torch.no_grad():
             pairs = _pairs(seen)
-            fit = self._fit.fit(_evidence(seen, pairs), intrinsics.camera)
+            fit = self._fit.fit(_evidence(seen, pairs), intrinsics.camera, start=memory.start() if memory else None)
+            aligned = [fit.parameters[i] for i in range(len(seen))]
+            if memory:
+                aligned = memory.settle(fit.state, aligned)
         with clock.stage("plausibility"), one_torch_thread():
-            parameters, before, after = self._make_plausible(seen, pairs, fit, intrinsics.camera)
+            parameters, before, after = self._make_plausible(seen, pairs, fit, aligned, intrinsics.camera)
         with clock.stage("meshes"), one_torch_thread(), torch.no_grad():
             hands = tuple(
                 self._hand(observation, hand, float(confidence), intrinsics.camera)
                 for observation, hand, confidence in zip(seen, parameters, fit.confidence, strict=True)
             )
+        if memory:
+            named = zip(hands, memory.track_ids, strict=True)
+            hands = tuple(replace(hand, track_id=track_id) for hand, track_id in named)
         return Reconstruction(
             hands=hands,
             camera=intrinsics.camera,
@@ -120,22 +163,19 @@ class Reconstructor:
             image=loaded.pixels,
         )
 
-    def batch(self, images: Iterable[ImageInput]) -> list[Reconstruction]:
-        """Returns the reconstructions of several images, in their order."""
-        return [self(image) for image in images]
-
     def _make_plausible(
         self,
         seen: Sequence[HandObservation],
         pairs: Sequence[tuple[int, int]],
         fit: KeypointFitResult,
+        aligned: Sequence[HandParameters],
         camera: Camera,
     ) -> tuple[list[HandParameters], PenetrationReport, PenetrationReport]:
         """Returns every hand's parameters, and the penetration of all pairs before and after.
 
         The gate: a pair whose boxes do not overlap is left alone, and one that does not penetrate stays as it is.
         """
-        parameters = [fit.parameters[i] for i in range(len(seen))]
+        parameters = list(aligned)
         before, after = [], []
         for right, left in pairs:
             if not bool(boxes_overlap(_box_of(fit.keypoints_2d[right]), _box_of(fit.keypoints_2d[left]))):
@@ -181,6 +221,30 @@ class Reconstructor:
             detected_keypoints_2d=seen.keypoints_2d,
             reprojection_error_px=float((projected - seen.keypoints_2d).norm(dim=-1).mean()),
         )
+
+
+class HandStream:
+    """The hands of one camera, frame after frame.
+
+    A hand keeps its `track_id` while it is in view and for a second after it left. Where it was in the last frame it
+    is looked for first, and its last pose is where alignment starts. A One-Euro filter takes the jitter out: hands at
+    rest come two to three frames late (30 frames a second), moving ones less than one. What is remembered are some
+    kilobytes, freed with the object. Frames of one stream must come one at a time, streams may run side by side.
+    """
+
+    def __init__(
+        self, reconstructor: Reconstructor, *, camera: Camera | None = None, config: TrackingConfig | None = None
+    ) -> None:
+        self._reconstructor = reconstructor
+        self._camera = camera
+        self._memory = StreamMemory(reconstructor.models, config)
+
+    def __call__(self, image: ImageInput, *, time_s: float | None = None) -> Reconstruction:
+        """Returns the hands in the next frame.
+
+        `time_s` is when it was taken, on any clock that increases; without it the configured frame rate is assumed.
+        """
+        return self._reconstructor._follow(image, self._camera, self._memory, time_s)
 
 
 class _Clock:

@@ -81,6 +81,8 @@ class KeypointFitResult:
     cost: Float[Tensor, " n"]
     """Half the sum of squared residuals, in standard deviations."""
     warnings: tuple[str, ...]
+    state: HandState
+    """Where a fit to the next frame may start."""
 
 
 class KeypointFit:
@@ -100,12 +102,20 @@ class KeypointFit:
         self.convention = convention
         self._hands = RestHands(left_model, right_model, (convention, convention_3d))
 
-    def fit(self, observations: KeypointObservations, camera: Camera) -> KeypointFitResult:
-        """Returns the hands that explain the observations best, as seen by `camera`."""
+    def fit(
+        self, observations: KeypointObservations, camera: Camera, *, start: HandState | None = None
+    ) -> KeypointFitResult:
+        """Returns the hands that explain the observations best, as seen by `camera`.
+
+        `start` is the state of the same hands in the frame before; the search then begins there and nowhere else.
+        """
         if not len(observations.is_right):
             return self._result(observations, camera, self._hands.none(), observations.confidence[:, 0])
         problem = self._problem(observations, camera)
-        minimum = self._fit_each(problem, has_3d=observations.keypoints_3d is not None)
+        if start is None:
+            minimum = self._fit_each(problem, has_3d=observations.keypoints_3d is not None)
+        else:
+            minimum = minimise(problem, start, self.config.solver)
         state = self._fit_pairs(problem, minimum.state, observations.pairs)
         cost = problem.linearise(state).cost
         return self._result(observations, camera, state, cost)
@@ -176,6 +186,7 @@ class KeypointFit:
             confidence=confidence.to(dtype),
             cost=cost.to(dtype),
             warnings=_warnings(share.mean(1), observations.confidence),
+            state=state,
         )
 
 

@@ -37,6 +37,18 @@ def select(readings: Sequence[Reading], *, max_hands: int) -> list[Reading]:
     return kept
 
 
+def still_there(readings: Sequence[Reading]) -> set[int]:
+    """Returns which of the readings at the places of known hands are hands; of two that meet on one, the better."""
+    kept: set[int] = set()
+    for index in sorted(range(len(readings)), key=lambda k: -readings[k].score):
+        apart = all(
+            distance(readings[other].keypoints_2d, readings[index].keypoints_2d) >= _SAME_HAND for other in kept
+        )
+        if readings[index].score >= MIN_SCORE and apart:
+            kept.add(index)
+    return kept
+
+
 def partner(front: Reading, hidden: Sequence[Reading]) -> list[Reading]:
     """Returns the best hand, or none, of what was read around a hand that had been painted over.
 

@@ -11,13 +11,13 @@ import torch
 from PIL import Image
 
 from a2p.errors import ConfigError
-from a2p.perception.assignment import handedness, overlap, partner, select
+from a2p.perception.assignment import handedness, overlap, partner, select, still_there
 from a2p.perception.confidence import keypoint_confidence
 from a2p.perception.crew import Crew
 from a2p.perception.detector import Candidate, Detector, HandBox, checked_boxes
 from a2p.perception.hiding import window_around, without_hand
 from a2p.perception.image import Pixels
-from a2p.perception.landmarks import LandmarkModel
+from a2p.perception.landmarks import LandmarkModel, window_on
 from a2p.perception.observation import Handedness, HandObservation
 from a2p.perception.palm import PalmDetector
 from a2p.perception.reading import HandReader, Reading
@@ -62,6 +62,26 @@ class HandFinder:
             studied += self._behind(picture, kept[0])
         return tuple(_observation(*pair) for pair in zip(studied, handedness(studied), strict=True))
 
+    def follow_hands(self, image: Pixels, last: Sequence[HandObservation]) -> tuple[HandObservation | None, ...]:
+        """Returns each hand of the frame before as this frame shows it; None for one that is not where it was.
+
+        No palm is searched for: a few passes over the hand's last place, so hands that are new are not seen.
+        """
+        picture = Image.fromarray(image)
+
+        def read(index: int) -> Reading:
+            crowded = any(_boxes_overlap(last[index], other) for k, other in enumerate(last) if k != index)
+            window = window_on(last[index].keypoints_2d.double().numpy())
+            known = Candidate(last[index].score, handedness=last[index].handedness)
+            return self._reader.follow(picture, known, window, crowded=crowded)
+
+        readings = self._crew.map(read, range(len(last)))
+        kept = still_there(readings)
+        return tuple(
+            _observation(reading, last[index].handedness) if index in kept else None
+            for index, reading in enumerate(readings)
+        )
+
     def _glances(self, picture: Image.Image, candidates: list[Candidate]) -> list[Reading]:
         """Returns a reading for each candidate that is not plainly a hand read before."""
         readings: list[Reading] = []
@@ -95,6 +115,12 @@ def _is_read(candidate: Candidate, reading: Reading) -> bool:
 
 def _is_crowded(reading: Reading, others: Sequence[Reading]) -> bool:
     return any(overlap(reading, other) for other in others if other is not reading)
+
+
+def _boxes_overlap(a: HandObservation, b: HandObservation) -> bool:
+    low = torch.maximum(a.keypoints_2d.amin(0), b.keypoints_2d.amin(0))
+    high = torch.minimum(a.keypoints_2d.amax(0), b.keypoints_2d.amax(0))
+    return bool((high > low).all())
 
 
 def _observation(reading: Reading, side: Handedness) -> HandObservation:

@@ -6,7 +6,7 @@ MediaPipe Hands' landmark model (Zhang et al., 2020, arXiv 2006.10214): a regres
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -37,15 +37,19 @@ class Landmarks:
 
     def next_crop(self) -> Crop:
         """Returns the window on the hand that these keypoints suggest, fingers up."""
-        points = self.keypoints_2d
-        along = (0.5 * (points[5] + points[13]) + points[9]) / 2.0 - points[0]
-        rotation = math.pi / 2.0 + math.atan2(along[1], along[0])
-        turned = Crop((0.0, 0.0), 1.0, rotation)
-        framed = turned.from_image(points[list(_PALM_POINTS)])
-        low, high = framed.min(axis=0), framed.max(axis=0)
-        side = float(np.max(high - low))
-        center = turned.to_image((low + high) / 2.0 - np.array([0.0, 0.1]) * (high - low)[1])
-        return Crop((float(center[0]), float(center[1])), 2.0 * side, rotation, self.crop.mirrored)
+        return replace(window_on(self.keypoints_2d), mirrored=self.crop.mirrored)
+
+
+def window_on(keypoints_2d: Float[np.ndarray, "21 2"]) -> Crop:
+    """Returns the window on the hand that has these keypoints (image px), fingers up."""
+    along = (0.5 * (keypoints_2d[5] + keypoints_2d[13]) + keypoints_2d[9]) / 2.0 - keypoints_2d[0]
+    rotation = math.pi / 2.0 + math.atan2(along[1], along[0])
+    turned = Crop((0.0, 0.0), 1.0, rotation)
+    framed = turned.from_image(keypoints_2d[list(_PALM_POINTS)])
+    low, high = framed.min(axis=0), framed.max(axis=0)
+    side = float(np.max(high - low))
+    center = turned.to_image((low + high) / 2.0 - np.array([0.0, 0.1]) * (high - low)[1])
+    return Crop((float(center[0]), float(center[1])), 2.0 * side, rotation)
 
 
 class LandmarkModel:

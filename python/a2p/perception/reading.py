@@ -28,6 +28,8 @@ Measured on hand_graph_cnn: one upright window at scale 1 has a mean error of 6.
 _CROWDED = (0.95, ((0.0, True), (0.2, False), (-0.2, True), (-0.2, False)))
 """The same for a hand in doubt or beside another, over the detector's window: what the first pass saw may be wrong,
 and a window that follows it shrinks onto what the other hand leaves free."""
+_FOLLOWED = 2
+"""Passes over a hand that is known from the frame before."""
 _SURE = 0.9
 _HOPELESS = 0.05
 _STRAYED = 0.15
@@ -119,6 +121,11 @@ class HandReader:
         )
         return Reading(reading.candidate, near if len(near) > 2 and not crowded else (first, *near))
 
+    def follow(self, image: Image.Image, candidate: Candidate, window: Crop, *, crowded: bool) -> Reading:
+        """Returns the hand in a window known from the frame before, after fewer passes than a new hand needs."""
+        windows = _windows_on(window, crowded=crowded)[:_FOLLOWED]
+        return Reading(candidate, tuple(self._look(image, windows)))
+
     def _first(self, image: Image.Image, candidate: Candidate) -> Landmarks:
         box = candidate.box_xyxy_px
         if candidate.crops:
@@ -145,9 +152,14 @@ class HandReader:
 
 def _windows_after(first: Landmarks, *, crowded: bool) -> list[Crop]:
     """Returns the windows of the passes after the first."""
+    return _windows_on(first.crop if crowded else first.next_crop(), crowded=crowded)
+
+
+def _windows_on(window: Crop, *, crowded: bool) -> list[Crop]:
+    """Returns the turned and mirrored windows that a hand is read through."""
     scale, turns = _CROWDED if crowded else _ALONE
-    window = replace(first.crop if crowded else first.next_crop(), mirrored=False).scaled(scale)
-    return [replace(window, mirrored=flip).turned(turn) for turn, flip in turns]
+    upright = replace(window, mirrored=False).scaled(scale)
+    return [replace(upright, mirrored=flip).turned(turn) for turn, flip in turns]
 
 
 def _likeness(look: Landmarks, candidate: Candidate, box: Sequence[float]) -> float:

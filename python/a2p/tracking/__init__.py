@@ -1,0 +1,15 @@
+"""Hands over time: who is who from frame to frame, where to look next, and less jitter."""
+
+from a2p.tracking.memory import StreamMemory, TrackingConfig
+from a2p.tracking.one_euro import OneEuro, RotationFilter, VectorFilter
+from a2p.tracking.smoothing import HandSmoother, SmoothingConfig
+
+__all__ = [
+    "HandSmoother",
+    "OneEuro",
+    "RotationFilter",
+    "SmoothingConfig",
+    "StreamMemory",
+    "TrackingConfig",
+    "VectorFilter",
+]
