@@ -11,6 +11,7 @@ from typing import Annotated, TypeAlias
 
 import tyro
 
+from a2p.cli.bench import Bench
 from a2p.cli.data import DataCommands
 from a2p.cli.exit_codes import EXIT_USAGE
 from a2p.cli.hand import HandCommands
@@ -21,12 +22,13 @@ _Command: TypeAlias = (
     Annotated[Reconstruct, tyro.conf.subcommand("reconstruct")]
     | Annotated[HandCommands, tyro.conf.subcommand("hand")]
     | Annotated[DataCommands, tyro.conf.subcommand("data")]
+    | Annotated[Bench, tyro.conf.subcommand("bench")]
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0, 1 where something failed, 2 for wrong usage."""
-    command: Reconstruct | HandCommands | DataCommands = tyro.cli(
+    command: Reconstruct | HandCommands | DataCommands | Bench = tyro.cli(
         _Command,
         prog="a2p",
         description="Two posed hand meshes from one picture.",
