@@ -120,9 +120,7 @@ def main(options: Options) -> None:
             "jitter_px": round(jitter(keypoints(kept, "keypoints_2d")), 3),
             "jitter_mm": round(1e3 * jitter(keypoints(kept, "keypoints_3d")), 3),
             "jitter_between_wrists_mm": round(1e3 * jitter(wrists[:, None]), 3),
-            "lag_frames": round(
-                lag(in_motion[name], options.step_px, start_px + WARM_UP * options.step_px, at_rest), 2
-            ),
+            "lag_frames": round(lag(in_motion[name], options.step_px, first_px, at_rest), 2),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         }
         print(json.dumps(row), flush=True)
