@@ -80,3 +80,8 @@ BOX_VOLUME_RELATIVE = 4e-6
 """Shared volume of two boxes given in float32: worst 1e-6."""
 QUANTIZED_STEP_SHARE = 0.6
 """Error of a quantised vertex in steps: worst 0.497 over 2,000 meshes, beside the rounding of float32."""
+
+DATA_PLACEMENT_M = 6e-7
+"""Fits brought from a data set's frame into the camera's, against the hand they were written from, float32."""
+DATA_PROJECTION_PX = 4e-4
+"""Keypoints through a data set's form and back, px."""

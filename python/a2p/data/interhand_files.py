@@ -1,0 +1,198 @@
+"""Where InterHand2.6M keeps its files, and what its annotations look like as columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from a2p.data.columns import Columns, ColumnWriter
+from a2p.data.fields import finite, maybe_numbers, member, numbers, of_type
+from a2p.data.index import IndexRecipe
+from a2p.data.json_stream import Keys, stream_json
+from a2p.data.sample import HandType
+from a2p.errors import DataError
+
+Split: TypeAlias = Literal["train", "val", "test"]
+HAND_TYPES: tuple[HandType, ...] = ("right", "left", "interacting")
+_VERSION = 1
+_WRISTS = (20, 41)
+
+
+@dataclass(frozen=True)
+class InterHandFiles:
+    """The files of one split."""
+
+    data: Path
+    camera: Path
+    joint_3d: Path
+    images: Path
+    """The folder that `file_name` starts from."""
+    mano: Path | None = None
+    """NeuralAnnot's fits, where they are there."""
+    human_ids: Path | None = None
+    """`aid_human_annot_{split}.txt`: the annotations made by people (H); all others were made by a machine (M)."""
+
+    @classmethod
+    def find(cls, root: Path, split: Split, fps: int = 5) -> InterHandFiles:
+        """Returns the files under the data set's folder, or under its `InterHand2.6M_{fps}fps_batch1`."""
+        batch = root / f"InterHand2.6M_{fps}fps_batch1"
+        base = batch if batch.is_dir() else root
+        folder = base / "annotations" / split
+        stem = f"InterHand2.6M_{split}"
+        mano = folder / f"{stem}_MANO_NeuralAnnot.json"
+        ids = f"aid_human_annot_{split}.txt"
+        places = [place / ids for place in (folder, base / "annotations", base, root)]
+        return cls(
+            data=folder / f"{stem}_data.json",
+            camera=folder / f"{stem}_camera.json",
+            joint_3d=folder / f"{stem}_joint_3d.json",
+            images=base / "images" / split,
+            mano=mano if mano.is_file() else None,
+            human_ids=next((place for place in places if place.is_file()), None),
+        )
+
+    def recipe(self) -> IndexRecipe:
+        """Returns how the index of these files is made."""
+        sources = [self.data, self.camera, self.joint_3d] + ([self.mano] if self.mano is not None else [])
+        return IndexRecipe("interhand26m", _VERSION, tuple(sources), self._build)
+
+    def _build(self, out: ColumnWriter) -> None:
+        _write_images_and_annotations(out, self.data)
+        _write_cameras(out, self.camera)
+        _write_joints(out, self.joint_3d)
+        if self.mano is not None:
+            _write_fits(out, self.mano)
+        written = out.read()
+        out.whole("annotation.image", _rows_of(written["annotation.image_id"], written["image.id"], self.data))
+        out.whole("annotation.is_usable", _usable(written))
+
+
+def frame_key(capture: int, frame: int) -> int:
+    """Returns the number by which frames are looked up."""
+    return (capture << 40) | frame
+
+
+def find_row(keys: npt.NDArray[np.int64], key: int) -> int | None:
+    """Returns where a key stands in a sorted column."""
+    row = int(np.searchsorted(keys, key))
+    return row if row < len(keys) and keys[row] == key else None
+
+
+def _write_images_and_annotations(out: ColumnWriter, path: Path) -> None:
+    for keys, value in stream_json(path, depth=2):
+        if keys[0] == "images":
+            _write_image(out, value, path, keys)
+        elif keys[0] == "annotations":
+            _write_annotation(out, value, path, keys)
+    if "annotation.id" not in out.specs or "image.id" not in out.specs:
+        raise DataError(f"{path} must hold 'images' and 'annotations'; it lacks one. This is another file.")
+
+
+def _write_image(out: ColumnWriter, value: object, path: Path, keys: Keys) -> None:
+    def number(key: str) -> int:
+        return of_type(member(value, key, path=path, keys=keys), int, path=path, keys=(*keys, key))
+
+    for key in ("id", "width", "height", "capture", "frame_idx"):
+        out.append(f"image.{key}", number(key), dtype="i8" if key == "id" else "i4")
+    for key in ("file_name", "seq_name", "camera"):
+        text = member(value, key, path=path, keys=keys)
+        out.append_text(f"image.{key}", str(text))
+
+
+def _write_annotation(out: ColumnWriter, value: object, path: Path, keys: Keys) -> None:
+    def entry(key: str) -> object:
+        return member(value, key, path=path, keys=keys)
+
+    hand_type = entry("hand_type")
+    if hand_type not in HAND_TYPES:
+        raise DataError(f"{path}: {keys} has hand_type {hand_type!r}; it must be one of {', '.join(HAND_TYPES)}.")
+    for key in ("id", "image_id"):
+        out.append(f"annotation.{key}", of_type(entry(key), int, path=path, keys=(*keys, key)), dtype="i8")
+    out.append("annotation.hand_type", HAND_TYPES.index(hand_type), dtype="u1")
+    out.append("annotation.bbox", numbers(entry("bbox"), (4,), path=path, keys=(*keys, "bbox")), dtype="f4")
+    valid = numbers(entry("joint_valid"), (42,), path=path, keys=(*keys, "joint_valid")) > 0
+    out.append("annotation.joint_valid", valid, dtype="?")
+
+
+def _write_cameras(out: ColumnWriter, path: Path) -> None:
+    shapes = {"campos": (3,), "camrot": (3, 3), "focal": (2,), "princpt": (2,)}
+    for keys, value in stream_json(path, depth=1):
+        for camera in member(value, "campos", path=path, keys=keys):
+            out.append_text("camera.name", f"{keys[0]}/{camera}")
+            for key, shape in shapes.items():
+                place = (*keys, key, camera)
+                content = member(member(value, key, path=path, keys=keys), camera, path=path, keys=(*keys, key))
+                out.append(f"camera.{key}", numbers(content, shape, path=path, keys=place), dtype="f8")
+
+
+def _write_joints(out: ColumnWriter, path: Path) -> None:
+    """Writes the frames in the order of their keys, so that lookups are binary searches."""
+    keys_of, joints, valids = [], [], []
+    for keys, value in stream_json(path, depth=2):
+        joints.append(
+            maybe_numbers(member(value, "world_coord", path=path, keys=keys), (42, 3), path=path, keys=keys).astype(
+                "f4"
+            )
+        )
+        valid = member(value, "joint_valid", path=path, keys=keys)
+        valids.append(numbers(valid, (42,), path=path, keys=(*keys, "joint_valid")) > 0)
+        keys_of.append(frame_key(int(keys[0]), int(keys[1])))
+    order = np.argsort(np.array(keys_of, dtype=np.int64), kind="stable")
+    out.whole("frame.key", np.array(keys_of, dtype=np.int64)[order])
+    out.whole("frame.joints_mm", np.array(joints, dtype=np.float32).reshape(-1, 42, 3)[order])
+    out.whole("frame.joint_valid", np.array(valids, dtype=np.bool_).reshape(-1, 42)[order])
+
+
+def _write_fits(out: ColumnWriter, path: Path) -> None:
+    """Writes pose, shape and translation of both hands of each frame; NaN for a hand without a fit."""
+    keys_of, fits = [], []
+    for keys, value in stream_json(path, depth=2):
+        fit = np.full((2, 61), np.nan, dtype=np.float32)
+        for row, side in enumerate(("right", "left")):
+            hand = member(value, side, path=path, keys=keys)
+            if hand is not None:
+                fit[row] = _fit(hand, path, (*keys, side))
+        keys_of.append(frame_key(int(keys[0]), int(keys[1])))
+        fits.append(fit)
+    order = np.argsort(np.array(keys_of, dtype=np.int64), kind="stable")
+    out.whole("fit.key", np.array(keys_of, dtype=np.int64)[order])
+    out.whole("fit.values", np.array(fits, dtype=np.float32).reshape(-1, 2, 61)[order])
+
+
+def _fit(hand: object, path: Path, keys: Keys) -> npt.NDArray[np.float64]:
+    parts = [
+        finite(
+            numbers(member(hand, key, path=path, keys=keys), (size,), path=path, keys=(*keys, key)),
+            path=path,
+            keys=keys,
+        )
+        for key, size in (("pose", 48), ("shape", 10), ("trans", 3))
+    ]
+    return np.concatenate(parts)
+
+
+def _rows_of(wanted: npt.NDArray[np.int64], ids: npt.NDArray[np.int64], path: Path) -> npt.NDArray[np.int64]:
+    order = np.argsort(ids, kind="stable")
+    rows = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
+    lost = np.flatnonzero(ids[rows] != wanted)
+    if len(lost):
+        raise DataError(
+            f'{path}: ["annotations"][{lost[0]}] belongs to image {wanted[lost[0]]}, which is not among the images. '
+            "The file is damaged."
+        )
+    return rows.astype(np.int64)
+
+
+def _usable(written: Columns) -> npt.NDArray[np.bool_]:
+    """Returns whether an annotation has a joint of a hand whose wrist is valid, in the picture."""
+    valid = written["annotation.joint_valid"]
+    hands = [
+        valid[:, start : start + 21].any(axis=1) & valid[:, wrist]
+        for start, wrist in zip((0, 21), _WRISTS, strict=True)
+    ]
+    usable: npt.NDArray[np.bool_] = hands[0] | hands[1]
+    return usable
