@@ -1,6 +1,6 @@
 """How many pictures of two hands the rasteriser draws a second.
 
-pytest benchmarks/bench_rasterize.py --benchmark-only
+python -m pytest benchmarks/bench_rasterize.py
 """
 
 from __future__ import annotations

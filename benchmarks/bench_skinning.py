@@ -1,6 +1,6 @@
 """Skinning and the fused step against PyTorch and smplx, one hand or pair, one thread, all in one run.
 
-`python -m pytest benchmarks/bench_skinning.py --benchmark-only` gives pytest-benchmark's table; `python -m
+`python -m pytest benchmarks/bench_skinning.py` gives pytest-benchmark's table; `python -m
 benchmarks.bench_skinning` prints the ratios.
 """
 
@@ -82,17 +82,6 @@ class SkinningCase:
     def torch_backward(self) -> Callable[[], object]:
         """Returns the backward pass of the PyTorch definition."""
         return self.backward_of(torch_vertices(self.model, self.leaves))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    """Holds PyTorch and a2p to one thread."""
-    torch_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    core.set_thread_count(1)
-    yield
-    core.set_thread_count(0)
-    torch.set_num_threads(torch_threads)
 
 
 @pytest.mark.parametrize("vertex_count", [MANO_SIZE, 1630])

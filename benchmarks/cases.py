@@ -14,6 +14,7 @@ from a2p.hand.hand_data import HandData
 from a2p.hand.model import HandModel, HandPair
 from a2p.hand.parameters import HandParameters
 from a2p.hand.topology import Topology
+from a2p.native import core
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,13 @@ class Pairs:
         """One pair's vertices, (v, 3) each; counted round and round."""
         row = index % len(self.vertices_a)
         return self.vertices_a[row].numpy(), self.vertices_b[row].numpy()
+
+    def native_topologies(self) -> list[core.MeshTopology]:
+        """Both topologies as native code wants them, neighbours told by the first pair."""
+        return [
+            core.MeshTopology(topology.faces.numpy(), topology.is_cap.numpy(), vertices[0].numpy())
+            for topology, vertices in ((self.topology_a, self.vertices_a), (self.topology_b, self.vertices_b))
+        ]
 
     def first(self, count: int) -> Pairs:
         """The first pairs, over again where there are fewer."""

@@ -20,7 +20,6 @@ from benchmarks.cases import Pairs
 from benchmarks.fused_case import FusedCase
 from benchmarks.peers.distance_libraries import LibiglPseudonormal, LibiglWinding, Open3D
 from benchmarks.peers.measure import Effort
-from benchmarks.peers.ours import native_topologies
 from benchmarks.peers.peer import prepared
 
 CHECKED_PAIRS = 4
@@ -54,7 +53,7 @@ def compare_threads(hands: str, pairs: Pairs, effort: Effort) -> Comparison:
     """Returns one thread against two on 64 pairs; to be called before the process is held to one core."""
     batch = pairs.first(64)
     a, b = batch.vertices_a.numpy(), batch.vertices_b.numpy()
-    pair = core.PenetrationPair(*native_topologies(batch))
+    pair = core.PenetrationPair(*batch.native_topologies())
     functions = {str(threads): lambda _, threads=threads: pair(a, b, threads=threads) for threads in (1, 2)}
     times = take_turns(functions, rounds=effort.rounds, budget_s=effort.budget_s)
     return Comparison(
@@ -70,7 +69,7 @@ def compare_threads(hands: str, pairs: Pairs, effort: Effort) -> Comparison:
 
 def compare_signed_distance(hands: str, pairs: Pairs, effort: Effort) -> list[Comparison]:
     """Returns the signed distance of all vertices of both hands to the other hand, outside ones too."""
-    topology_a, topology_b = native_topologies(pairs)
+    topology_a, topology_b = pairs.native_topologies()
     field_a, field_b = core.DistanceField(topology_a), core.DistanceField(topology_b)
 
     def native(turn: int) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ class NativeCall(Peer):
 
     def __init__(self, pairs: Pairs) -> None:
         super().__init__(pairs)
-        self.pair = core.PenetrationPair(*native_topologies(pairs))
+        self.pair = core.PenetrationPair(*pairs.native_topologies())
 
     def evaluate(self, a: np.ndarray, b: np.ndarray) -> Depths:
         """Evaluates one pair."""
@@ -49,11 +49,3 @@ class PublicCall(Peer):
         result = penetration_depth(*leaves, *self.topologies, backend="cpu")
         torch.autograd.grad(result.loss, leaves)
         return result.depth_a.numpy(), result.depth_b.numpy()
-
-
-def native_topologies(pairs: Pairs) -> list[core.MeshTopology]:
-    """Returns both topologies as native code wants them, neighbours told by the first pair."""
-    return [
-        core.MeshTopology(topology.faces.numpy(), topology.is_cap.numpy(), vertices[0].numpy())
-        for topology, vertices in ((pairs.topology_a, pairs.vertices_a), (pairs.topology_b, pairs.vertices_b))
-    ]

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from a2p.bench.machine import Machine
     from a2p.bench.measurements import Measurement
 
-_LEGEND = """Open hands of 1,630 vertices. penetration + gradient: depths, loss and autograd, a pair; signed distance:
-of one hand's vertices to the other hand; fused step: parameters to loss and gradient, a pair; skinning: one hand."""
+_LEGEND = (
+    "Open hands of 1,630 vertices. penetration + gradient: depths, loss and autograd, a pair; signed distance: of one "
+    "hand's vertices to the other hand; fused step: parameters to loss and gradient, a pair; skinning: one hand."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
