@@ -1,17 +1,22 @@
-"""One block of hand pairs: drawn together, brought into contact, kept or drawn again."""
+"""One block of hand pairs: drawn together, brought into contact, kept if sound and else drawn again."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from a2p.data.duet.pairs import FAMILIES, DuetPairs
-from a2p.hand import HandModel, HandParameters
-from a2p.hand.anatomy import HandAnatomy
-from a2p.hand.prior import PosePrior
-from a2p.hand.rotations import rotmat_from_rotvec, rotvec_from_rotmat
-from a2p.penetration import penetration_depth
+from a2p.data.duet.forearms import forearms_fit
+from a2p.data.duet.pairs import FAMILIES, DuetPairs, cat_hands
+from a2p.data.duet.placement import Placer
+from a2p.data.duet.recipes import FAMILY_WEIGHTS, RECIPES, Recipe
+from a2p.data.duet.settling import Attraction, Duets, Settler, deepest
+from a2p.data.duet.view import moved
+from a2p.hand import HandModel, HandParameters, mirror_parameters
+from a2p.hand.rotations import rotmat_from_rotvec
+from a2p.penetration import signed_distance
 
 BLOCK = 64
 """Pairs that are made together."""
@@ -19,49 +24,122 @@ MAX_BLOCKS = 1 << 20
 MAX_SEEDS = 1 << 12
 """PyTorch's generator tells 2^32 seeds apart: so many blocks and seeds have one of their own."""
 
+ALLOWED_DEPTH = 0.5e-3
+"""Depth (m) of one hand in the other that a finished pair may have."""
+ALLOWED_SELF_DEPTH = 1.5e-3
+"""The same of the parts of one hand: flesh gives way where a finger presses on the next."""
+CONTACT = 2e-3
+"""Distance (m) within which hands touch."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which pairs are sound, and why the others are not."""
+
+    penetrates: Bool[Tensor, " n"]
+    in_itself: Bool[Tensor, " n"]
+    """A hand's parts lie in each other."""
+    out_of_touch: Bool[Tensor, " n"]
+    without_arms: Bool[Tensor, " n"]
+    """No forearms fit."""
+
+    @property
+    def is_sound(self) -> Bool[Tensor, " n"]:
+        """Whether a pair may be kept."""
+        return ~(self.penetrates | self.in_itself | self.out_of_touch | self.without_arms)
+
 
 class BlockMaker:
     """Makes blocks of pairs of the open hand."""
 
     def __init__(self) -> None:
-        self.models = HandModel.load_pair()
-        self._priors = [
-            PosePrior(HandAnatomy.from_rest_joints(model.J_template, side=model.side)) for model in self.models
-        ]
+        self.settler = Settler(HandModel.load_pair())
+        self._placer = Placer(self.settler)
+        weights = torch.tensor([FAMILY_WEIGHTS[family] for family in FAMILIES])
+        self._family_weights = weights / weights.sum()
+        self._by_family = [[recipe for recipe in RECIPES if recipe.family == family] for family in FAMILIES]
 
     def __call__(self, seed: int, block: int) -> DuetPairs:
         """Returns the block's 64 pairs, always the same."""
         generator = torch.Generator().manual_seed(seed * MAX_BLOCKS + block)
-        betas = torch.randn(BLOCK, 10, generator=generator)
-        hands = []
-        for prior in self._priors:
-            pose = prior.sample(BLOCK, generator=generator).float()
-            shape = betas + 0.1 * torch.randn(BLOCK, 10, generator=generator)
-            hands.append(HandParameters(torch.zeros(BLOCK, 3), pose, shape, torch.zeros(BLOCK, 3)))
-        right, left = hands
-        turn = _rotation(torch.tensor([0.0, 0.0, torch.pi]) + 0.5 * torch.randn(BLOCK, 3, generator=generator))
-        right = HandParameters(
-            right.global_orient, right.hand_pose, right.betas, -self.models.right.rest_joints(right.betas)[:, 0]
-        )
-        left = HandParameters(turn, left.hand_pose, left.betas, left.transl)
-        right_vertices, left_vertices = self.models.right(right).vertices, self.models.left(left).vertices
-        choice = torch.randint(right_vertices.shape[1], (2, BLOCK), generator=generator)
-        rows = torch.arange(BLOCK)
-        offset = right_vertices[rows, choice[0]] - left_vertices[rows, choice[1]]
-        away = left_vertices.mean(1) + offset - right_vertices.mean(1)
-        away = torch.nn.functional.normalize(away, dim=1)
-        near, far = torch.zeros(BLOCK), torch.full((BLOCK,), 0.3)
-        for _ in range(10):
-            middle = (near + far) / 2
-            shifted = left_vertices + (offset + away * middle[:, None])[:, None]
-            depth = penetration_depth(right_vertices, shifted, self.models.right.topology, self.models.left.topology)
-            apart = depth.depth_a.amax(1).maximum(depth.depth_b.amax(1)) < 3e-4
-            near, far = torch.where(apart, near, middle), torch.where(apart, middle, far)
-        left = HandParameters(left.global_orient, left.hand_pose, left.betas, offset + away * far[:, None])
+        family = torch.multinomial(self._family_weights, BLOCK, replacement=True, generator=generator)
+        open_places = torch.arange(BLOCK)
+        made: list[tuple[HandParameters, HandParameters]] = []
+        places: list[Tensor] = []
+        while len(open_places):
+            # Always a whole block of candidates: its arithmetic must not depend on how many are missing.
+            wanted = open_places[torch.arange(BLOCK) % len(open_places)]
+            duets, attraction = self._placer.draw(self._recipes(family[wanted], generator), generator)
+            duets = self.settler.polish(self.settler.settle(duets, attraction))
+            is_sound = self.verdict(duets, attraction).is_sound
+            chosen = _first_of_each(wanted, is_sound)
+            made.append(self._finished(duets[chosen], generator))
+            places.append(wanted[chosen])
+            open_places = open_places[~torch.isin(open_places, wanted[chosen])]
+        order = torch.cat(places).argsort()
+        right = cat_hands([hands[0] for hands in made])[order]
+        left = cat_hands([hands[1] for hands in made])[order]
         index = torch.arange(block * BLOCK, (block + 1) * BLOCK)
-        family = torch.full((BLOCK,), FAMILIES.index("free"), dtype=torch.uint8)
-        return DuetPairs(right, left, family, index, seed)
+        return DuetPairs(right, left, family.to(torch.uint8), index, seed)
+
+    def verdict(self, duets: Duets, attraction: Attraction) -> Verdict:
+        """Returns which pairs are sound."""
+        models = self.settler.models
+        right, left = self.settler.posed(duets)
+        own = [
+            contact.max_depth(hand.vertices)
+            for contact, hand in zip(self.settler.self_contacts, (right, left), strict=True)
+        ]
+        return Verdict(
+            penetrates=deepest(models, right.vertices, left.vertices) > ALLOWED_DEPTH,
+            in_itself=torch.maximum(own[0], own[1]) > ALLOWED_SELF_DEPTH,
+            out_of_touch=(self._distance(right.vertices, left.vertices) > CONTACT) & (attraction.gap == 0),
+            without_arms=~forearms_fit(models, right, left),
+        )
+
+    def _distance(self, right: Float[Tensor, "n v 3"], left: Float[Tensor, "n v 3"]) -> Float[Tensor, " n"]:
+        """Returns the least distance (m) of the left hand's vertices near the right one from its surface."""
+        coarse = torch.cdist(left, right[:, ::8]).amin(2)
+        near = coarse.topk(64, dim=1, largest=False).indices
+        points = torch.take_along_dim(left, near[..., None], dim=1)
+        return signed_distance(points, right, self.settler.models.right.topology).amin(1)
+
+    def _recipes(self, family: Tensor, generator: torch.Generator) -> list[Recipe]:
+        recipes = []
+        for k in family.tolist():
+            options = self._by_family[k]
+            weights = torch.tensor([recipe.weight for recipe in options])
+            recipes.append(options[int(torch.multinomial(weights, 1, generator=generator))])
+        return recipes
+
+    def _finished(self, duets: Duets, generator: torch.Generator) -> tuple[HandParameters, HandParameters]:
+        """Returns the hands' parameters; half of the pairs change sides, so that either hand may be the active one."""
+        right, left = self.settler.hands(duets)
+        swaps = torch.rand(BLOCK, generator=generator)[: len(duets.left_wrist)] < 0.5
+        other_right, other_left = mirror_parameters(left), mirror_parameters(right)
+        right, left = _chosen(swaps, other_right, right), _chosen(swaps, other_left, left)
+        models = self.settler.models
+        rests = [model.rest_joints(hand.betas)[:, 0] for model, hand in zip(models, (right, left), strict=True)]
+        back = rotmat_from_rotvec(right.global_orient).mT
+        shift = -(back @ (rests[0] + right.transl)[..., None])[..., 0]
+        right = HandParameters(torch.zeros_like(right.transl), right.hand_pose, right.betas, -rests[0])
+        return right, moved(left, back, shift, rests[1])
 
 
-def _rotation(rotvec: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
-    return rotvec_from_rotmat(rotmat_from_rotvec(rotvec))
+def _chosen(mask: Bool[Tensor, " n"], first: HandParameters, second: HandParameters) -> HandParameters:
+    def choose(a: Tensor, b: Tensor) -> Tensor:
+        return torch.where(mask.reshape(-1, *[1] * (a.dim() - 1)), a, b)
+
+    names = ("global_orient", "hand_pose", "betas", "transl")
+    return HandParameters(**{name: choose(getattr(first, name), getattr(second, name)) for name in names})
+
+
+def _first_of_each(wanted: Tensor, is_sound: Tensor) -> Tensor:
+    """Returns the first sound candidate of every place, as indices."""
+    taken: set[int] = set()
+    chosen = []
+    for candidate, place in enumerate(wanted.tolist()):
+        if bool(is_sound[candidate]) and place not in taken:
+            taken.add(place)
+            chosen.append(candidate)
+    return torch.tensor(chosen, dtype=torch.long)

@@ -1,0 +1,225 @@
+"""Hands brought into contact without penetration: a descent over a whole block of pairs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from a2p.data.duet.self_contact import SelfContact
+from a2p.hand import HandPair, HandParameters, PosedHand
+from a2p.hand.anatomy import HandAnatomy
+from a2p.hand.rotations import rotmat_from_rotvec, rotvec_from_rotmat
+from a2p.penetration import penetration_depth
+
+_MM2 = 1e6
+_ANGLE_STEP, _TURN_STEP, _SHIFT_STEP = 0.05, 0.03, 2e-3
+"""Longest first steps: of a joint (rad), of the left hand's turn (rad) and of its place (m)."""
+
+
+@dataclass(frozen=True)
+class Duets:
+    """A block of pairs as it is worked on: the right wrist at the origin, its hand unturned."""
+
+    right_angles: Float[Tensor, "n 22"]
+    left_angles: Float[Tensor, "n 22"]
+    turn_rotmat: Float[Tensor, "n 3 3"]
+    """Of the left hand about its wrist."""
+    left_wrist: Float[Tensor, "n 3"]
+    right_betas: Float[Tensor, "n 10"]
+    left_betas: Float[Tensor, "n 10"]
+
+    def __getitem__(self, index: Tensor) -> Duets:
+        return Duets(**{name: getattr(self, name)[index] for name in self.__dataclass_fields__})
+
+    def moved(self, step: _Step) -> Duets:
+        """Returns the pairs after a step."""
+        return replace(
+            self,
+            right_angles=self.right_angles + step.right_angles,
+            left_angles=self.left_angles + step.left_angles,
+            turn_rotmat=rotmat_from_rotvec(step.turn) @ self.turn_rotmat,
+            left_wrist=self.left_wrist + step.shift,
+        )
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A change of the unknowns."""
+
+    right_angles: Float[Tensor, "n 22"]
+    left_angles: Float[Tensor, "n 22"]
+    turn: Float[Tensor, "n 3"]
+    shift: Float[Tensor, "n 3"]
+
+    @classmethod
+    def zeros(cls, count: int) -> _Step:
+        return cls(*(torch.zeros(count, size, requires_grad=True) for size in (22, 22, 3, 3)))
+
+    def parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return (self.right_angles, self.left_angles, self.turn, self.shift)
+
+
+@dataclass(frozen=True)
+class Attraction:
+    """What draws the hands together, and what they would rather look like."""
+
+    right_areas: Int[Tensor, "n slots k"]
+    """Vertices of the right hand; slot by slot they are drawn to those of the left."""
+    left_areas: Int[Tensor, "n slots k"]
+    strength: Float[Tensor, "n slots"]
+    gap: Float[Tensor, " n"]
+    """Distance (m) that is kept."""
+    right_goal: Float[Tensor, "n 22"]
+    left_goal: Float[Tensor, "n 22"]
+
+    def __getitem__(self, index: Tensor) -> Attraction:
+        return Attraction(**{name: getattr(self, name)[index] for name in self.__dataclass_fields__})
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettlingConfig:
+    """How long and how hard pairs are worked on."""
+
+    iterations: int = 36
+    """Steps that draw the hands together and push them apart."""
+    polish: int = 14
+    """Steps that only remove what penetration is left."""
+    self_every: int = 4
+    """Of so many steps one looks at each hand's own parts, too."""
+    attraction: float = 0.5
+    """Weight of a squared gap against a squared depth of one vertex."""
+    longest_pull_m: float = 8e-3
+    """Gap beyond which the pull grows no more."""
+    goal_sigma: float = 0.12
+    """Deviation (rad) from the goal that weighs as much as 1 mm of depth."""
+
+
+class Settler:
+    """Works on blocks of pairs of two hand models."""
+
+    def __init__(self, models: HandPair, config: SettlingConfig | None = None) -> None:
+        self.models = models
+        self.config = config or SettlingConfig()
+        self.anatomies = tuple(HandAnatomy.from_rest_joints(model.J_template, side=model.side) for model in models)
+        self.self_contacts = tuple(SelfContact(model) for model in models)
+
+    def hands(self, duets: Duets) -> tuple[HandParameters, HandParameters]:
+        """Returns the parameters of both hands."""
+        rests = [
+            model.rest_joints(betas)[:, 0]
+            for model, betas in zip(self.models, (duets.right_betas, duets.left_betas), strict=True)
+        ]
+        right, left = self.anatomies
+        return (
+            HandParameters(
+                torch.zeros_like(rests[0]), right.hand_pose(duets.right_angles), duets.right_betas, -rests[0]
+            ),
+            HandParameters(
+                rotvec_from_rotmat(duets.turn_rotmat),
+                left.hand_pose(duets.left_angles),
+                duets.left_betas,
+                duets.left_wrist - rests[1],
+            ),
+        )
+
+    def posed(self, duets: Duets) -> tuple[PosedHand, PosedHand]:
+        """Returns both hands' meshes and joints."""
+        right, left = self.hands(duets)
+        return self.models.right(right), self.models.left(left)
+
+    def settle(self, duets: Duets, attraction: Attraction) -> Duets:
+        """Returns the pairs drawn together and pushed apart until they touch, as far as that succeeds."""
+        moments = [torch.zeros(len(duets.left_wrist), size) for size in (22, 22, 3, 3)]
+        squares = [torch.zeros(len(duets.left_wrist), 1) for _ in range(4)]
+        rates = (_ANGLE_STEP, _ANGLE_STEP, _TURN_STEP, _SHIFT_STEP)
+        for k in range(self.config.iterations):
+            with_self = k % self.config.self_every == self.config.self_every - 1
+            gradient = _gradient(duets, partial(self._drawn, attraction=attraction, with_self=with_self))[1]
+            fade = 1 - 0.8 * k / self.config.iterations
+            steps = []
+            for i, part in enumerate(gradient.parts()):
+                moments[i] = 0.8 * moments[i] + 0.2 * part
+                squares[i] = torch.maximum(0.9 * squares[i], part.square().amax(1, keepdim=True))
+                steps.append(-rates[i] * fade * moments[i] / (squares[i].sqrt() + 1e-9))
+            duets = self._limited(duets.moved(_Step(*steps)))
+        return duets
+
+    def polish(self, duets: Duets) -> Duets:
+        """Returns the pairs with what is left of penetration removed, by the shortest way.
+
+        Polyak's step for a minimum of zero, in units of the longest steps; twice as long, as the loss is quadratic.
+        """
+        rates = (_ANGLE_STEP, _ANGLE_STEP, _TURN_STEP, _SHIFT_STEP)
+        for _ in range(self.config.polish):
+            value, gradient = _gradient(duets, self._penetration)
+            scaled = [rate * part for rate, part in zip(rates, gradient.parts(), strict=True)]
+            norm = torch.cat(scaled, dim=1).square().sum(1)
+            length = torch.minimum(1.6 * value / (norm + 1e-9), 0.6 / (norm.sqrt() + 1e-9))
+            steps = [-rate * length[:, None] * part for rate, part in zip(rates, scaled, strict=True)]
+            duets = self._limited(duets.moved(_Step(*steps)))
+        return duets
+
+    def _limited(self, duets: Duets) -> Duets:
+        right, left = self.anatomies
+        return replace(duets, right_angles=right.clamp(duets.right_angles), left_angles=left.clamp(duets.left_angles))
+
+    def _penetration(self, duets: Duets) -> Float[Tensor, " n"]:
+        """Returns half the summed squared depths (mm^2) of both hands in each other and in themselves."""
+        right, left = self.posed(duets)
+        value = _MM2 * self._between(right, left)
+        for contact, hand in zip(self.self_contacts, (right, left), strict=True):
+            value = value + _MM2 * contact.loss(hand.vertices)
+        return value
+
+    def _drawn(self, duets: Duets, attraction: Attraction, *, with_self: bool) -> Float[Tensor, " n"]:
+        right, left = self.posed(duets)
+        value = _MM2 * self._between(right, left)
+        if with_self:
+            for contact, hand in zip(self.self_contacts, (right, left), strict=True):
+                value = value + self.config.self_every * _MM2 * contact.loss(hand.vertices)
+        gaps = self._gaps(right, left, attraction) - attraction.gap[:, None]
+        far = 1e3 * self.config.longest_pull_m
+        size = (1e3 * gaps).abs()
+        pull = torch.where(size < far, size.square() / 2, far * (size - far / 2))
+        value = value + 10 * self.config.attraction * (attraction.strength * pull).sum(1)
+        bend = (duets.right_angles - attraction.right_goal).square().sum(1)
+        bend = bend + (duets.left_angles - attraction.left_goal).square().sum(1)
+        return value + bend / (2 * self.config.goal_sigma**2)
+
+    def _between(self, right: PosedHand, left: PosedHand) -> Float[Tensor, " n"]:
+        return penetration_depth(
+            right.vertices, left.vertices, self.models.right.topology, self.models.left.topology
+        ).loss
+
+    def _gaps(self, right: PosedHand, left: PosedHand, attraction: Attraction) -> Float[Tensor, "n slots"]:
+        """Returns the distance (m) of the nearest vertices of each slot, across the skin where they are close."""
+        count, slots, k = attraction.right_areas.shape
+        rows = torch.arange(count)[:, None]
+        a = right.vertices[rows, attraction.right_areas.flatten(1)].reshape(count * slots, k, 3)
+        b = left.vertices[rows, attraction.left_areas.flatten(1)].reshape(count * slots, k, 3)
+        nearest = torch.cdist(a.detach(), b.detach()).flatten(1).argmin(1)
+        which = torch.arange(count * slots)
+        offset = b[which, nearest % k] - a[which, nearest // k]
+        distance = (offset.square().sum(-1) + 1e-12).sqrt()
+        # Vertices lie some 4 mm apart: within that, neighbours count as touching already.
+        return (distance - 2.5e-3).clamp(min=0).reshape(count, slots)
+
+
+def _gradient(duets: Duets, value: Callable[[Duets], Float[Tensor, " n"]]) -> tuple[Float[Tensor, " n"], _Step]:
+    """Returns each pair's value and its gradient."""
+    with torch.enable_grad():
+        step = _Step.zeros(len(duets.left_wrist))
+        values = value(duets.moved(step))
+        parts = torch.autograd.grad(values.sum(), step.parts(), allow_unused=True, materialize_grads=True)
+    return values.detach(), _Step(*parts)
+
+
+def deepest(models: HandPair, right: Float[Tensor, "n v 3"], left: Float[Tensor, "n v 3"]) -> Float[Tensor, " n"]:
+    """Returns how deep (m) the meshes of each pair lie in each other."""
+    depth = penetration_depth(right, left, models.right.topology, models.left.topology)
+    return depth.depth_a.amax(-1).maximum(depth.depth_b.amax(-1))
