@@ -15,6 +15,7 @@ from a2p.hand.model import HandModel, HandPair
 from a2p.hand.parameters import HandParameters
 from a2p.hand.topology import Topology
 from a2p.native import core
+from a2p.penetration.backends.contract import Surface
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Pairs:
         """The same meshes with caps that count as surface."""
         topologies = (Topology(topology.faces) for topology in (self.topology_a, self.topology_b))
         return Pairs(self.vertices_a, self.vertices_b, *topologies)
+
+    def surfaces(self) -> tuple[Surface, Surface]:
+        """Both topologies as backends want them."""
+        a, b = (Surface(topology.faces, topology.is_cap) for topology in (self.topology_a, self.topology_b))
+        return a, b
 
     def arrays(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """One pair's vertices, (v, 3) each; counted round and round."""
@@ -54,6 +60,12 @@ def open_hand_pairs(count: int, seed: int = 0) -> Pairs:
     hands = reaching_hands(count, seed=seed)
     topologies = (model.topology for model in hands.models)
     return Pairs(hands.vertices_right, hands.vertices_left, *topologies)
+
+
+def stored_folder() -> Path | None:
+    """The folder of stored hands beside the repository; None where it is absent."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "prototypes" / "penetration"
+    return folder if (folder / "pairs.npz").is_file() else None
 
 
 def stored_pairs(folder: Path) -> Pairs:

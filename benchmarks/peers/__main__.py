@@ -10,6 +10,7 @@ for _name in ("OMP", "OPENBLAS", "MKL", "IGL", "TBB"):
 import argparse
 import datetime
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import torch
 from a2p.bench.hands import ReachingHands, reaching_hands
 from a2p.bench.machine import Machine
 from a2p.native import core
-from benchmarks.cases import Pairs, open_hand_pairs, stored_pairs, stored_reaching_hands
+from benchmarks.cases import Pairs, open_hand_pairs, stored_folder, stored_pairs, stored_reaching_hands
 from benchmarks.peers.comparisons import compare_fused_step, compare_signed_distance, compare_threads, compare_volume
 from benchmarks.peers.measure import Effort, measure_peers
 from benchmarks.peers.plot import draw
@@ -26,15 +27,15 @@ from benchmarks.peers.registry import PEERS
 from benchmarks.peers.report import Report, write_json, write_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
-STORED = ROOT.parent / "shared" / "prototypes" / "penetration"
 PAIR_COUNT = 256
 
 
 def hands_to_measure() -> dict[str, tuple[Pairs, ReachingHands]]:
     """Returns the pairs, and hands in poses for the fused step, by the name of the hands."""
     found = {}
-    if (STORED / "pairs.npz").is_file():
-        found["778-vertex hands"] = (stored_pairs(STORED), stored_reaching_hands(STORED, 16))
+    folder = stored_folder()
+    if folder is not None:
+        found["778-vertex hands"] = (stored_pairs(folder), stored_reaching_hands(folder, 16))
     found["open hands, 1,630 vertices"] = (open_hand_pairs(PAIR_COUNT), reaching_hands(16))
     return found
 
@@ -63,6 +64,7 @@ def measure(effort: Effort) -> Report:
     core.set_thread_count(1)
     rows = []
     for name, (pairs, hands) in cases.items():
+        print(f"measuring {name}", file=sys.stderr, flush=True)
         closed = pairs.closed()
         rows += measure_peers(name, closed, PEERS, effort)
         comparisons += compare_signed_distance(name, closed, effort)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from a2p.penetration.backends import reference
-from a2p.penetration.backends.contract import Surface
 from a2p.penetration.loss import SQUARED
 from benchmarks.cases import Pairs
 from benchmarks.peers.peer import Depths, Peer
@@ -25,8 +24,7 @@ class Errors:
 
 def true_depths(pairs: Pairs) -> list[Depths]:
     """Returns every pair's depths by the reference."""
-    surfaces = [Surface(topology.faces, topology.is_cap) for topology in (pairs.topology_a, pairs.topology_b)]
-    values = reference.penetration(pairs.vertices_a, pairs.vertices_b, surfaces[0], surfaces[1], SQUARED)
+    values = reference.penetration(pairs.vertices_a, pairs.vertices_b, *pairs.surfaces(), SQUARED)
     return list(zip(values.depth_a.numpy(), values.depth_b.numpy(), strict=True))
 
 

@@ -14,7 +14,6 @@ from a2p.bench.hands import ReachingHands
 from a2p.bench.timing import take_turns
 from a2p.native import core
 from a2p.penetration.backends import reference
-from a2p.penetration.backends.contract import Surface
 from a2p.penetration.volume import intersection_volume
 from benchmarks.cases import Pairs
 from benchmarks.fused_case import FusedCase
@@ -96,11 +95,11 @@ def compare_signed_distance(hands: str, pairs: Pairs, effort: Effort) -> list[Co
 def _worst_distance_mm(evaluate: Callable[[int], tuple[np.ndarray, np.ndarray]], pairs: Pairs) -> float:
     """Returns the worst error of a signed distance against the reference, sign included."""
     worst = 0.0
+    surface_a, surface_b = pairs.surfaces()
     for index in range(CHECKED_PAIRS):
         a, b = (torch.from_numpy(vertices) for vertices in pairs.arrays(index))
-        sides = ((a, b, pairs.topology_b), (b, a, pairs.topology_a))
-        for actual, (points, vertices, topology) in zip(evaluate(index), sides, strict=True):
-            surface = Surface(topology.faces, topology.is_cap)
+        sides = ((a, b, surface_b), (b, a, surface_a))
+        for actual, (points, vertices, surface) in zip(evaluate(index), sides, strict=True):
             true = reference.signed_distance(points, vertices, surface.faces, surface.is_cap).numpy()
             worst = max(worst, float(np.abs(actual - true).max()))
     return 1e3 * worst

@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from a2p.errors import ConfigError, HandModelError
 from a2p.hand import HandModel, HandParameters
@@ -15,26 +14,13 @@ from a2p.hand.keypoints import (
     KeypointRegressor,
 )
 from a2p.hand.rotations import rotmat_from_rotvec
+from tests.hand.hands import random_parameters
 from tests.tolerances import KEYPOINTS_M
-
-
-def random_parameters(count: int, seed: int) -> HandParameters:
-    generator = torch.Generator().manual_seed(seed)
-
-    def draw(*shape: int, scale: float) -> Tensor:
-        return scale * torch.randn(count, *shape, generator=generator)
-
-    return HandParameters(
-        global_orient=draw(3, scale=1.0),
-        hand_pose=draw(15, 3, scale=0.4),
-        betas=draw(10, scale=1.0),
-        transl=draw(3, scale=0.3),
-    )
 
 
 def test_skinning_keypoints_are_the_posed_joints() -> None:
     model = HandModel.load("open")
-    parameters = random_parameters(5, seed=0)
+    parameters = random_parameters(5, seed=0, dtype=torch.float32)
     posed = model(parameters)
     keypoints = KeypointRegressor.for_model(model, "skinning")(posed, parameters.betas)
     joints = posed.joints[:, [0, 13, 14, 15, 1, 2, 3, 4, 5, 6, 10, 11, 12, 7, 8, 9]]
@@ -44,7 +30,7 @@ def test_skinning_keypoints_are_the_posed_joints() -> None:
 
 def test_skinning_tips_are_the_fingertip_vertices_of_the_unposed_hand() -> None:
     model = HandModel.load("open")
-    shape = random_parameters(5, seed=1).betas
+    shape = random_parameters(5, seed=1, dtype=torch.float32).betas
     parameters = HandParameters(**{**vars(HandParameters.zeros(5)), "betas": shape})
     posed = model(parameters)
     keypoints = KeypointRegressor.for_model(model, "skinning")(posed, shape)
@@ -55,7 +41,7 @@ def test_skinning_tips_are_the_fingertip_vertices_of_the_unposed_hand() -> None:
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_the_left_hands_keypoints_mirror_the_right_hands(convention: str) -> None:
     right, left = HandModel.load("open"), HandModel.load("open", side="left")
-    parameters = random_parameters(5, seed=2)
+    parameters = random_parameters(5, seed=2, dtype=torch.float32)
     turned = torch.tensor([1.0, -1.0, -1.0])
     flipped = torch.tensor([-1.0, 1.0, 1.0])
     mirrored = HandParameters(
@@ -72,7 +58,7 @@ def test_the_left_hands_keypoints_mirror_the_right_hands(convention: str) -> Non
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_a_rigid_motion_carries_the_keypoints_along(convention: str) -> None:
     model = HandModel.load("open")
-    parameters = random_parameters(4, seed=3)
+    parameters = random_parameters(4, seed=3, dtype=torch.float32)
     regressor = KeypointRegressor.for_model(model, convention)
     resting = HandParameters(**{**vars(parameters), "global_orient": torch.zeros(4, 3)})
     before, after = (regressor(model(p), p.betas) for p in (resting, parameters))
@@ -84,7 +70,7 @@ def test_a_rigid_motion_carries_the_keypoints_along(convention: str) -> None:
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_rest_keypoints_are_linear_in_betas(convention: str) -> None:
     regressor = KeypointRegressor.for_model(HandModel.load("open"), convention)
-    first, second = random_parameters(2, seed=4).betas
+    first, second = random_parameters(2, seed=4, dtype=torch.float32).betas
     between = regressor.rest(0.25 * first + 0.75 * second)
     expected = 0.25 * regressor.rest(first) + 0.75 * regressor.rest(second)
     torch.testing.assert_close(between, expected, rtol=0, atol=KEYPOINTS_M)
@@ -125,7 +111,7 @@ def test_a_mesh_without_fingertip_vertices_is_refused() -> None:
 
 def test_keypoints_pass_gradients_to_every_parameter() -> None:
     model = HandModel.load("open").double()
-    leaves = random_parameters(1, seed=5).map(lambda tensor: tensor.double().requires_grad_())
+    leaves = random_parameters(1, seed=5, dtype=torch.float32).map(lambda tensor: tensor.double().requires_grad_())
     keypoints = KeypointRegressor.for_model(model, "mediapipe")(model(leaves), leaves.betas)
     keypoints.square().sum().backward()
     for name, leaf in vars(leaves).items():

@@ -34,8 +34,7 @@ def surface(topology: Topology) -> Surface:
 
 
 def evaluated(backend, pairs: Pairs, loss: DepthLoss = SQUARED) -> PenetrationValues:
-    a, b = surface(pairs.topology_a), surface(pairs.topology_b)
-    return backend.penetration(pairs.vertices_a, pairs.vertices_b, a, b, loss)
+    return backend.penetration(pairs.vertices_a, pairs.vertices_b, *pairs.surfaces(), loss)
 
 
 def fixed_weight_gradient(pairs: Pairs, loss: DepthLoss) -> tuple[Tensor, Tensor]:

@@ -41,11 +41,7 @@ def pairs() -> Pairs:
 
 
 def evaluate(pairs: Pairs, threads: int) -> list[np.ndarray]:
-    topologies = [
-        core.MeshTopology(topology.faces.numpy(), topology.is_cap.numpy(), vertices[0].numpy())
-        for topology, vertices in ((pairs.topology_a, pairs.vertices_a), (pairs.topology_b, pairs.vertices_b))
-    ]
-    return list(core.PenetrationPair(*topologies)(pairs.vertices_a, pairs.vertices_b, threads=threads))
+    return list(core.PenetrationPair(*pairs.native_topologies())(pairs.vertices_a, pairs.vertices_b, threads=threads))
 
 
 def same(left: list[np.ndarray], right: list[np.ndarray]) -> bool:
