@@ -108,6 +108,12 @@ class Columns:
         return bytes(self[name][start : int(ends[row])]).decode()
 
 
+def find_row(keys: npt.NDArray[np.int64], key: int) -> int | None:
+    """Returns where a key stands in a sorted column."""
+    row = int(np.searchsorted(keys, key))
+    return row if row < len(keys) and keys[row] == key else None
+
+
 def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
     if math.prod(shape) == 0:  # an empty file cannot be mapped
         return np.zeros(shape, dtype=dtype)

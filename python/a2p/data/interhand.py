@@ -17,9 +17,9 @@ from torch import Tensor
 
 from a2p.arrays import Keypoints3D
 from a2p.camera import Camera
-from a2p.data.columns import Columns
+from a2p.data.columns import Columns, find_row
 from a2p.data.index import open_index
-from a2p.data.interhand_files import HAND_TYPES, InterHandFiles, Split, find_row, frame_key
+from a2p.data.interhand_files import HAND_TYPES, InterHandFiles, Split, frame_key
 from a2p.data.joint_orders import INTERHAND
 from a2p.data.json_stream import located
 from a2p.data.placement import ManoFit, RigidTransform, checked_models, model_of, placed, posed_vertices

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from a2p.data.coco_columns import write_coco
 from a2p.data.columns import Columns, ColumnWriter
 from a2p.data.fields import finite, maybe_numbers, member, numbers, of_type
 from a2p.data.index import IndexRecipe
@@ -18,7 +19,7 @@ from a2p.errors import DataError
 
 Split: TypeAlias = Literal["train", "val", "test"]
 HAND_TYPES: tuple[HandType, ...] = ("right", "left", "interacting")
-_VERSION = 1
+_VERSION = 2
 _WRISTS = (20, 41)
 
 
@@ -61,14 +62,17 @@ class InterHandFiles:
         return IndexRecipe("interhand26m", _VERSION, tuple(sources), self._build)
 
     def _build(self, out: ColumnWriter) -> None:
-        _write_images_and_annotations(out, self.data)
+        write_coco(
+            out,
+            self.data,
+            lambda value, keys: _write_annotation(out, value, self.data, keys),
+            lambda value, keys: _write_capture(out, value, self.data, keys),
+        )
         _write_cameras(out, self.camera)
         _write_joints(out, self.joint_3d)
         if self.mano is not None:
             _write_fits(out, self.mano)
-        written = out.read()
-        out.whole("annotation.image", _rows_of(written["annotation.image_id"], written["image.id"], self.data))
-        out.whole("annotation.is_usable", _usable(written))
+        out.whole("annotation.is_usable", _usable(out.read()))
 
 
 def frame_key(capture: int, frame: int) -> int:
@@ -76,31 +80,13 @@ def frame_key(capture: int, frame: int) -> int:
     return (capture << 40) | frame
 
 
-def find_row(keys: npt.NDArray[np.int64], key: int) -> int | None:
-    """Returns where a key stands in a sorted column."""
-    row = int(np.searchsorted(keys, key))
-    return row if row < len(keys) and keys[row] == key else None
-
-
-def _write_images_and_annotations(out: ColumnWriter, path: Path) -> None:
-    for keys, value in stream_json(path, depth=2):
-        if keys[0] == "images":
-            _write_image(out, value, path, keys)
-        elif keys[0] == "annotations":
-            _write_annotation(out, value, path, keys)
-    if "annotation.id" not in out.specs or "image.id" not in out.specs:
-        raise DataError(f"{path} must hold 'images' and 'annotations'; it lacks one. This is another file.")
-
-
-def _write_image(out: ColumnWriter, value: object, path: Path, keys: Keys) -> None:
-    def number(key: str) -> int:
-        return of_type(member(value, key, path=path, keys=keys), int, path=path, keys=(*keys, key))
-
-    for key in ("id", "width", "height", "capture", "frame_idx"):
-        out.append(f"image.{key}", number(key), dtype="i8" if key == "id" else "i4")
-    for key in ("file_name", "seq_name", "camera"):
-        text = member(value, key, path=path, keys=keys)
-        out.append_text(f"image.{key}", str(text))
+def _write_capture(out: ColumnWriter, value: object, path: Path, keys: Keys) -> None:
+    """Writes what InterHand2.6M's images have beside COCO's."""
+    for key in ("capture", "frame_idx"):
+        number = of_type(member(value, key, path=path, keys=keys), int, path=path, keys=(*keys, key))
+        out.append(f"image.{key}", number, dtype="i4")
+    for key in ("seq_name", "camera"):
+        out.append_text(f"image.{key}", str(member(value, key, path=path, keys=keys)))
 
 
 def _write_annotation(out: ColumnWriter, value: object, path: Path, keys: Keys) -> None:
@@ -173,18 +159,6 @@ def _fit(hand: object, path: Path, keys: Keys) -> npt.NDArray[np.float64]:
         for key, size in (("pose", 48), ("shape", 10), ("trans", 3))
     ]
     return np.concatenate(parts)
-
-
-def _rows_of(wanted: npt.NDArray[np.int64], ids: npt.NDArray[np.int64], path: Path) -> npt.NDArray[np.int64]:
-    order = np.argsort(ids, kind="stable")
-    rows = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
-    lost = np.flatnonzero(ids[rows] != wanted)
-    if len(lost):
-        raise DataError(
-            f'{path}: ["annotations"][{lost[0]}] belongs to image {wanted[lost[0]]}, which is not among the images. '
-            "The file is damaged."
-        )
-    return rows.astype(np.int64)
 
 
 def _usable(written: Columns) -> npt.NDArray[np.bool_]:

@@ -46,7 +46,8 @@ class HandLabels:
     """Zero `hand_pose` is the flat hand, whatever the data set's own convention. None without a fit, or without
     the hand model that is needed to place it."""
     vertices: Float[Tensor, "v 3"] | None = None
-    """The mesh, closed at the wrist without additional vertices."""
+    camera: Camera | None = None
+    """The virtual camera that `parameters` and `vertices` are seen by, where the picture's own is unknown."""
 
     @property
     def is_annotated(self) -> bool:
@@ -138,18 +139,44 @@ def read_pixels(path: Path) -> UInt8[np.ndarray, "h w 3"]:
         raise DataError(f"{path} is damaged or no picture: {error}. Download it anew.") from error
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Returns a picture file's width and height from its header."""
+    try:
+        with Image.open(path) as image:
+            return int(image.width), int(image.height)
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing. `a2p data check` says how to get it.") from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise DataError(f"{path} is damaged or no picture: {error}. Download it anew.") from error
+
+
+def unknown_keypoints(axes: int) -> Float[Tensor, "21 axes"]:
+    """Returns keypoints of which nothing is known."""
+    return torch.full((21, axes), torch.nan)
+
+
+def no_keypoints() -> KeypointMask:
+    """Returns that no keypoint is known."""
+    return torch.zeros(21, dtype=torch.bool)
+
+
+def all_keypoints() -> KeypointMask:
+    """Returns that every keypoint is known."""
+    return torch.ones(21, dtype=torch.bool)
+
+
 def box_around(
-    keypoints: Keypoints2D, valid: KeypointMask, size_px: tuple[int, int], *, scale: float = 1.2
+    points: Float[Tensor, "k 2"], valid: Bool[Tensor, " k"], size_px: tuple[int, int], *, scale: float = 1.2
 ) -> Box | None:
-    """Returns the box of the valid keypoints, enlarged and clipped to the picture; None where nothing of it is left.
+    """Returns the box of the valid points, enlarged and clipped to the picture; None where nothing of it is left.
 
     InterWild enlarges by 1.2 as well.
     """
     if not bool(valid.any()):
         return None
-    low, high = keypoints[valid].amin(dim=0), keypoints[valid].amax(dim=0)
+    low, high = points[valid].amin(dim=0), points[valid].amax(dim=0)
     middle, half = 0.5 * (low + high), 0.5 * scale * (high - low)
-    limit = torch.tensor(size_px, dtype=keypoints.dtype)
+    limit = torch.tensor(size_px, dtype=points.dtype)
     x0, y0 = torch.minimum((middle - half).clamp(min=0.0), limit).tolist()
     x1, y1 = torch.minimum((middle + half).clamp(min=0.0), limit).tolist()
     return (x0, y0, x1, y1) if x1 > x0 + 2.0 and y1 > y0 + 2.0 else None
