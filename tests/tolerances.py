@@ -57,6 +57,10 @@ CUDA_DEPTH_M = 1e-7
 """The promise, 1e-4 mm; not observed yet: no GPU has run it."""
 CUDA_GRADIENT_REL = 1e-6
 """The promise; not observed yet: no GPU has run it."""
+CUDA_FUSED_DEPTH_M = 4e-7
+"""Depths of the fused step on a GPU against the CPU; not observed yet: both skin in float32, in another order."""
+CUDA_FUSED_REL = 1e-4
+"""Loss and gradients of the same; not observed yet: no GPU has run it."""
 NATIVE_DEPTH_M = 8.8e-9
 """Depth and distance, native float32 against the float64 reference, hands: worst 2.2e-9 m on 398,336 vertices;
 metre-sized meshes have a relative part beside it."""

@@ -10,8 +10,10 @@ import torch
 
 from a2p.errors import ShapeError
 from a2p.hand import HandModel, HandParameters
-from a2p.penetration import DepthLoss, penetration_depth, signed_distance
+from a2p.penetration import DepthLoss, FusedPenetration, penetration_depth, signed_distance
 from a2p.penetration.backends import cuda
+from a2p.penetration.backends.contract import Surface
+from a2p.penetration.backends.prepared import native_topology
 from tests import tolerances
 from tests.penetration.meshes import Solid, box, rotation, sphere
 
@@ -49,6 +51,22 @@ def _scenes() -> list[tuple[Solid, Solid]]:
         (sphere(1.0), sphere(1.0).moved(x=3.0)),
         (sphere(1.0), sphere(0.3)),
     ]
+
+
+def _random_parameters(count: int) -> tuple[HandParameters, HandParameters]:
+    generator = torch.Generator().manual_seed(3)
+
+    def draw(*shape: int, scale: float) -> torch.Tensor:
+        return scale * torch.randn(count, *shape, generator=generator)
+
+    return tuple(
+        HandParameters(draw(3, scale=1), draw(15, 3, scale=0.2), draw(10, scale=1), draw(3, scale=0.03))
+        for _ in range(2)
+    )  # type: ignore[return-value]
+
+
+def _tensors(parameters: HandParameters) -> list[torch.Tensor]:
+    return [parameters.global_orient, parameters.hand_pose, parameters.betas, parameters.transl]
 
 
 def _random_hands(count: int) -> tuple[torch.Tensor, torch.Tensor, HandModel, HandModel]:
@@ -129,8 +147,82 @@ def test_runs_and_streams_give_the_same_bits() -> None:
 def test_host_memory_is_refused_by_the_binding() -> None:
     native = import_module("a2p._cuda")
     solid = sphere(1.0, subdivisions=1)
-    surface = cuda.Surface(solid.topology.faces, solid.topology.is_cap)
-    topology = cuda._on_device(surface, solid.vertices.float()[None].to(DEVICE))
+    surface = Surface(solid.topology.faces, solid.topology.is_cap)
+    topology = cuda.uploaded(native_topology(surface, solid.vertices.float()), torch.device("cuda", 0))
     empty = torch.empty(0)
     with pytest.raises(ShapeError, match="points must be an array in CUDA memory"):
         native.locate(topology, empty, empty, distance=empty, face=empty, weights=empty, workspace=empty, stream=0)
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("kind", ["squared", "huber", "gmof"])
+@pytest.mark.parametrize("count", [1, 37])
+def test_the_fused_step_is_that_of_the_cpu(kind: str, count: int) -> None:
+    loss = DepthLoss(kind, 2e-3)  # type: ignore[arg-type]
+    right, left = _random_parameters(count)
+    expected = FusedPenetration(*HandModel.load_pair("open"), loss=loss)(right, left)
+    models = [model.to(DEVICE) for model in HandModel.load_pair("open")]
+    actual = FusedPenetration(models[0], models[1], loss=loss)(right.to(device=DEVICE), left.to(device=DEVICE))
+    assert expected.loss.max() > 0
+    torch.testing.assert_close(actual.loss.cpu(), expected.loss, rtol=tolerances.CUDA_FUSED_REL, atol=0)
+    for mine, truth in ((actual.depth_right, expected.depth_right), (actual.depth_left, expected.depth_left)):
+        torch.testing.assert_close(mine.cpu(), truth, rtol=0, atol=tolerances.CUDA_FUSED_DEPTH_M)
+    for hand, other in (
+        (actual.gradient_right, expected.gradient_right),
+        (actual.gradient_left, expected.gradient_left),
+    ):
+        for mine, truth in zip(_tensors(hand), _tensors(other), strict=True):
+            atol = tolerances.CUDA_FUSED_REL * truth.abs().max().item()
+            torch.testing.assert_close(mine.cpu(), truth, rtol=0, atol=atol)
+
+
+@pytest.mark.usefixtures("gpu")
+def test_the_fused_step_gives_the_same_bits_on_any_stream_and_waits_for_nothing() -> None:
+    models = [model.to(DEVICE) for model in HandModel.load_pair("open")]
+    fused = FusedPenetration(models[0], models[1])
+    right, left = (parameters.to(device=DEVICE) for parameters in _random_parameters(64))
+    first = fused(right, left)
+    torch.cuda.set_sync_debug_mode("error")  # type: ignore[no-untyped-call]
+    try:
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            second = fused(right, left)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")  # type: ignore[no-untyped-call]
+    torch.cuda.synchronize()
+    assert torch.equal(first.loss, second.loss)
+    for mine, other in zip(_tensors(first.gradient_left), _tensors(second.gradient_left), strict=True):
+        assert torch.equal(mine, other)
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_batch_that_takes_several_launches_is_its_pairs_one_by_one() -> None:
+    models = [model.to(DEVICE) for model in HandModel.load_pair("open")]
+    fused = FusedPenetration(models[0], models[1])
+    right, left = (parameters.to(device=DEVICE) for parameters in _random_parameters(5))
+    rows = torch.arange(4100, device=DEVICE) % 5
+    few, many = fused(right, left), fused(right[rows], left[rows])
+    assert torch.equal(many.loss, few.loss[rows])
+    assert torch.equal(many.gradient_right.hand_pose, few.gradient_right.hand_pose[rows])
+
+
+@pytest.mark.usefixtures("gpu")
+def test_parameters_that_are_not_finite_give_nan_for_their_pair_alone() -> None:
+    models = [model.to(DEVICE) for model in HandModel.load_pair("open")]
+    fused = FusedPenetration(models[0], models[1])
+    right, left = (parameters.to(device=DEVICE) for parameters in _random_parameters(3))
+    expected = fused(right, left).loss
+    right.betas[1, 3] = torch.inf
+    actual = fused(right, left)
+    assert torch.equal(actual.loss.isnan().cpu(), torch.tensor([False, True, False]))
+    assert bool(actual.gradient_left.transl[1].isnan().all())
+    assert torch.equal(actual.loss[[0, 2]], expected[[0, 2]])
+
+
+@pytest.mark.usefixtures("gpu")
+def test_parameters_elsewhere_than_the_models_are_refused_by_name() -> None:
+    models = [model.to(DEVICE) for model in HandModel.load_pair("open")]
+    right, left = _random_parameters(2)
+    with pytest.raises(ShapeError, match="right global_orient must be float32 on cuda"):
+        FusedPenetration(models[0], models[1])(right, left)

@@ -92,21 +92,24 @@ struct JointChain {
   Mat3<T> local[kJointCount];      // to the parent's frame
 };
 
-// Fills `chain` from rest joints in chain.rest and one axis-angle a joint.
+// Fills rotmats and positions from rest joints and local rotations.
 // Requires parents[0] to be the root and parents[j] < j.
 template <typename T>
-A2P_HD void pose_chain(const Vec3<T>* rotvecs, const std::int32_t* parents, JointChain<T>& chain) noexcept {
-  for (int joint = 0; joint < kJointCount; ++joint) {
-    chain.local[joint] = rotmat_from_rotvec(rotvecs[joint]);
-    if (joint == 0) {
-      chain.rotmats[0] = chain.local[0];
-      chain.positions[0] = chain.rest[0];
-      continue;
-    }
+A2P_HD void chain_joints(const std::int32_t* parents, JointChain<T>& chain) noexcept {
+  chain.rotmats[0] = chain.local[0];
+  chain.positions[0] = chain.rest[0];
+  for (int joint = 1; joint < kJointCount; ++joint) {
     const std::int32_t parent = parents[joint];
     chain.rotmats[joint] = chain.rotmats[parent] * chain.local[joint];
     chain.positions[joint] = chain.rotmats[parent] * (chain.rest[joint] - chain.rest[parent]) + chain.positions[parent];
   }
+}
+
+// Fills `chain` from rest joints in chain.rest and one axis-angle a joint.
+template <typename T>
+A2P_HD void pose_chain(const Vec3<T>* rotvecs, const std::int32_t* parents, JointChain<T>& chain) noexcept {
+  for (int joint = 0; joint < kJointCount; ++joint) chain.local[joint] = rotmat_from_rotvec(rotvecs[joint]);
+  chain_joints(parents, chain);
 }
 
 // The same shape as JointChain, holding d loss / d of each of its members.
@@ -118,11 +121,11 @@ struct JointChainGradient {
   Mat3<T> local[kJointCount];
 };
 
-// Carries the gradient of rotmats and positions on to rest, local and rotvecs. Adds to `rest`, and to `local` what
-// its owner put there (pose blend shapes read the local rotations); overwrites `d_rotvecs`.
+// Carries the gradient of rotmats and positions on to rest and local. Adds to `rest`, and to `local` what its owner
+// put there (pose blend shapes read the local rotations).
 template <typename T>
-A2P_HD void pose_chain_vjp(const Vec3<T>* rotvecs, const std::int32_t* parents, const JointChain<T>& chain,
-                           JointChainGradient<T>& gradient, Vec3<T>* d_rotvecs) noexcept {
+A2P_HD void chain_joints_vjp(const std::int32_t* parents, const JointChain<T>& chain,
+                             JointChainGradient<T>& gradient) noexcept {
   for (int joint = kJointCount - 1; joint > 0; --joint) {
     const std::int32_t parent = parents[joint];
     const Mat3<T>& to_parent = chain.rotmats[parent];
@@ -136,6 +139,13 @@ A2P_HD void pose_chain_vjp(const Vec3<T>* rotvecs, const std::int32_t* parents, 
   }
   gradient.rest[0] += gradient.positions[0];
   gradient.local[0] += gradient.rotmats[0];
+}
+
+// The same, and on to rotvecs; overwrites `d_rotvecs`.
+template <typename T>
+A2P_HD void pose_chain_vjp(const Vec3<T>* rotvecs, const std::int32_t* parents, const JointChain<T>& chain,
+                           JointChainGradient<T>& gradient, Vec3<T>* d_rotvecs) noexcept {
+  chain_joints_vjp(parents, chain, gradient);
   for (int joint = 0; joint < kJointCount; ++joint) {
     d_rotvecs[joint] = rotmat_from_rotvec_vjp(rotvecs[joint], gradient.local[joint]);
   }

@@ -1,5 +1,5 @@
 // Queries of one warp against one posed mesh: is a point inside, and where is the closest surface point.
-// Compiled with -fmad=false: the crossing test relies on products that are rounded by themselves.
+// Compile with -fmad=false: the crossing test relies on products that are rounded by themselves.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -9,31 +9,31 @@
 #include "a2p/crossing.h"
 #include "a2p/topology_view.h"
 #include "a2p/vec3.h"
+#include "cuda/warp.cuh"
 
 namespace a2p::cuda {
 
-inline constexpr int kWarp = 32;
-inline constexpr unsigned kAllLanes = 0xffffffffu;
+static_assert(kClusterSize == kHalfWarp);
 inline constexpr float kEpsilon = 1.1920929e-07f;
-inline constexpr float kInfinity = 3.402823466e+38f;
+inline constexpr float kHighest = 3.402823466e+38f;
 
+// The bounds of a cluster or mesh. In w stand a cluster's bounds on the rounding errors of crossing.h's functions in
+// float, for a point in the box's column: 4 roundings a factor pair in an edge, 7 a term in a height, with room.
 struct Box {
-  float lowest[3];
-  float highest[3];
+  float4 lowest;   // w: edge tolerance
+  float4 highest;  // w: height tolerance
 };
 
-// One pose of a topology: its vertices, its clusters' boxes, and the box of all.
+// One pose of a topology. Offset is what stands in `corners`: std::int32_t, or std::uint16_t where that suffices.
+template <typename Offset>
 struct PosedMesh {
-  TopologyView topology;
-  const float* __restrict__ vertices;  // (v, 3)
-  const Box* __restrict__ boxes;       // (cluster)
+  std::int32_t cluster_count;
+  std::int32_t surface_cluster_count;
+  const float* vertices;       // (v, 3)
+  const Box* boxes;            // (cluster)
+  const Offset* corners;       // (cluster, 3, lane) where the corner starts in the vertices
+  const std::uint16_t* lanes;  // (cluster) one bit a lane that holds a face of its own
   Box box;
-};
-
-// Where the closest surface point lies. Without a surface the slot is -1.
-struct Closest {
-  std::int32_t slot;  // kClusterSize times the cluster plus the lane
-  TrianglePoint<double> point;
 };
 
 __device__ __forceinline__ Vec3<float> vertex_at(const float* vertices, std::int32_t offset) {
@@ -41,42 +41,50 @@ __device__ __forceinline__ Vec3<float> vertex_at(const float* vertices, std::int
 }
 
 __device__ __forceinline__ bool is_strictly_inside(const Box& box, const Vec3<float>& p) {
-  return p.x > box.lowest[0] && p.x < box.highest[0] && p.y > box.lowest[1] && p.y < box.highest[1] &&
-         p.z > box.lowest[2] && p.z < box.highest[2];
+  return p.x > box.lowest.x && p.x < box.highest.x && p.y > box.lowest.y && p.y < box.highest.y && p.z > box.lowest.z &&
+         p.z < box.highest.z;
 }
 
-// Loads a face's corners and the offsets that stand for the vertices' indices.
-__device__ __forceinline__ void load_face(const PosedMesh& mesh, std::int32_t slot, Vec3<float> (&corners)[3],
-                                          int (&offsets)[3]) {
+// The corners of a face, and where they start in the vertices, which also orders them.
+struct Face {
+  Vec3<float> corners[3];
+  int offsets[3];
+};
+
+// Returns the face of a slot: kClusterSize times the cluster plus the lane.
+template <typename Offset>
+__device__ __forceinline__ Face load_face(const PosedMesh<Offset>& mesh, std::int32_t slot) {
   const std::int32_t cluster = slot / kClusterSize, lane = slot % kClusterSize;
-  const std::int32_t* from = mesh.topology.corners + cluster * 3 * kClusterSize + lane;
+  const Offset* from = mesh.corners + cluster * 3 * kClusterSize + lane;
+  Face face;
 #pragma unroll
   for (int corner = 0; corner < 3; ++corner) {
-    offsets[corner] = from[corner * kClusterSize];
-    corners[corner] = vertex_at(mesh.vertices, offsets[corner]);
+    face.offsets[corner] = from[corner * kClusterSize];
+    face.corners[corner] = vertex_at(mesh.vertices, face.offsets[corner]);
   }
+  return face;
+}
+
+// The same as cross_face, out of line: it is rare, and inlined it would take registers from everything else.
+static __device__ __attribute__((noinline)) Crossing cross_face_exactly(const Face& face, const Vec3<float>& p) {
+  return cross_face(p, face.corners, face.offsets);
 }
 
 // Returns the face's part of the winding number for a ray from p up or down. Where rounding could decide a sign it is
 // decided exactly, so that neighbours agree about their common edge.
-__device__ __forceinline__ int crossing_of_face(const PosedMesh& mesh, std::int32_t slot, const Box& box,
-                                                const Vec3<float>& p, bool is_up) {
-  Vec3<float> corners[3];
-  int offsets[3];
-  load_face(mesh, slot, corners, offsets);
-  const float dx = box.highest[0] - box.lowest[0], dy = box.highest[1] - box.lowest[1],
-              dz = box.highest[2] - box.lowest[2];
-  const float edge_tolerance = 6 * kEpsilon * dx * dy, height_tolerance = 32 * kEpsilon * dx * dy * dz;
+__device__ __forceinline__ int crossing_of_face(const Face& face, const Box& box, const Vec3<float>& p, bool is_up) {
+  const Vec3<float>(&corners)[3] = face.corners;
   const float x0 = corners[0].x - p.x, y0 = corners[0].y - p.y, x1 = corners[1].x - p.x, y1 = corners[1].y - p.y,
               x2 = corners[2].x - p.x, y2 = corners[2].y - p.y;
   const float e0 = x0 * y1 - y0 * x1, e1 = x1 * y2 - y1 * x2, e2 = x2 * y0 - y2 * x0;
-  Crossing crossing;
-  const bool is_edge_near = fminf(fminf(fabsf(e0), fabsf(e1)), fabsf(e2)) <= edge_tolerance;
+  // Negated, so that a tolerance or an edge that overflowed counts as near.
+  const bool is_edge_near = !(fminf(fminf(fabsf(e0), fabsf(e1)), fabsf(e2)) > box.lowest.w);
   const bool is_leaving = fminf(fminf(e0, e1), e2) > 0, is_entering = fmaxf(fmaxf(e0, e1), e2) < 0;
   if (!is_edge_near && !is_leaving && !is_entering) return 0;
   const float height = e1 * (corners[0].z - p.z) + e2 * (corners[1].z - p.z) + e0 * (corners[2].z - p.z);
-  if (is_edge_near || fabsf(height) <= height_tolerance) {
-    crossing = cross_face(p, corners, offsets);
+  Crossing crossing;
+  if (is_edge_near || !(fabsf(height) > box.highest.w)) {
+    crossing = cross_face_exactly(face, p);
   } else {
     crossing = {is_leaving ? 1 : -1, is_leaving == (height > 0)};
   }
@@ -84,113 +92,112 @@ __device__ __forceinline__ int crossing_of_face(const PosedMesh& mesh, std::int3
   return is_up ? crossing.direction : -crossing.direction;
 }
 
-__device__ __forceinline__ int sum_over_warp(int value) {
-#pragma unroll
-  for (int step = kWarp / 2; step > 0; step /= 2) value += __shfl_xor_sync(kAllLanes, value, step);
-  return value;
+// Takes the two lowest bits out of a set, or -1 where there is none left.
+__device__ __forceinline__ int2 take_two(unsigned& set) {
+  const int first = __ffs(static_cast<int>(set)) - 1;
+  set &= set - 1;
+  const int second = set != 0 ? __ffs(static_cast<int>(set)) - 1 : -1;
+  set &= set - 1;
+  return {first, second};
 }
 
-__device__ __forceinline__ unsigned long long lowest_over_warp(unsigned long long key) {
-#pragma unroll
-  for (int step = kWarp / 2; step > 0; step /= 2) {
-    const unsigned long long other = __shfl_xor_sync(kAllLanes, key, step);
-    key = other < key ? other : key;
-  }
-  return key;
-}
-
-// Returns the winding number of the mesh about p, which all lanes hold. Every lane takes part.
-__device__ inline int winding_number(const PosedMesh& mesh, const Vec3<float>& p) {
-  if (!is_strictly_inside(mesh.box, p)) return 0;
-  const int lane = threadIdx.x % kWarp;
-  const bool is_up = p.z - mesh.box.lowest[2] > mesh.box.highest[2] - p.z;
+// Returns the winding number of the mesh about p, which all lanes hold. Every lane takes part. Requires p strictly
+// inside the mesh's box.
+template <typename Offset>
+__device__ __forceinline__ int winding_number(const PosedMesh<Offset>& mesh, const Vec3<float>& p) {
+  const int lane = lane_index();
+  const bool is_up = p.z - mesh.box.lowest.z > mesh.box.highest.z - p.z;
   int count = 0;
-  for (std::int32_t first = 0; first < mesh.topology.cluster_count; first += kWarp) {
+  for (std::int32_t first = 0; first < mesh.cluster_count; first += kWarp) {
     bool is_hit = false;
-    if (first + lane < mesh.topology.cluster_count) {
-      const Box& box = mesh.boxes[first + lane];
-      is_hit = p.x >= box.lowest[0] && p.x <= box.highest[0] && p.y >= box.lowest[1] && p.y <= box.highest[1] &&
-               (is_up ? p.z <= box.highest[2] : p.z >= box.lowest[2]);
+    if (first + lane < mesh.cluster_count) {
+      const Box box = mesh.boxes[first + lane];
+      is_hit = p.x >= box.lowest.x && p.x <= box.highest.x && p.y >= box.lowest.y && p.y <= box.highest.y &&
+               (is_up ? p.z <= box.highest.z : p.z >= box.lowest.z);
     }
-    unsigned hits = __ballot_sync(kAllLanes, is_hit);
     // Two clusters at a time, one a half warp.
-    while (hits != 0) {
-      const int here = __ffs(hits) - 1;
-      hits &= hits - 1;
-      const int next = hits != 0 ? __ffs(hits) - 1 : -1;
-      hits &= hits - 1;
-      const int mine = lane < kClusterSize ? here : next;
+    for (unsigned hits = __ballot_sync(kAllLanes, is_hit); hits != 0;) {
+      const int2 two = take_two(hits);
+      const int mine = lane < kHalfWarp ? two.x : two.y;
       if (mine < 0) continue;
       const std::int32_t cluster = first + mine;
-      if ((mesh.topology.lanes[cluster] >> (lane % kClusterSize) & 1) == 0) continue;
-      count += crossing_of_face(mesh, cluster * kClusterSize + lane % kClusterSize, mesh.boxes[cluster], p, is_up);
+      if ((mesh.lanes[cluster] >> (lane % kHalfWarp) & 1) == 0) continue;
+      const Face face = load_face(mesh, cluster * kClusterSize + lane % kHalfWarp);
+      count += crossing_of_face(face, mesh.boxes[cluster], p, is_up);
     }
-    __syncwarp();
   }
   return sum_over_warp(count);
 }
 
 __device__ __forceinline__ float squared_distance_to_box(const Box& box, const Vec3<float>& p) {
-  const float dx = fmaxf(fmaxf(box.lowest[0] - p.x, p.x - box.highest[0]), 0.0f);
-  const float dy = fmaxf(fmaxf(box.lowest[1] - p.y, p.y - box.highest[1]), 0.0f);
-  const float dz = fmaxf(fmaxf(box.lowest[2] - p.z, p.z - box.highest[2]), 0.0f);
+  const float dx = fmaxf(fmaxf(box.lowest.x - p.x, p.x - box.highest.x), 0.0f);
+  const float dy = fmaxf(fmaxf(box.lowest.y - p.y, p.y - box.highest.y), 0.0f);
+  const float dz = fmaxf(fmaxf(box.lowest.z - p.z, p.z - box.highest.z), 0.0f);
   return dx * dx + dy * dy + dz * dz;
 }
 
-// Orders candidates by distance, then by slot.
-__device__ __forceinline__ unsigned long long candidate(float squared, std::int32_t slot) {
-  return static_cast<unsigned long long>(__float_as_uint(squared)) << 32 | static_cast<unsigned>(slot);
+// Orders candidates by distance, then by slot or cluster.
+__device__ __forceinline__ unsigned long long candidate(float squared, std::int32_t which) {
+  return static_cast<unsigned long long>(__float_as_uint(squared)) << 32 | static_cast<unsigned>(which);
 }
 
 __device__ __forceinline__ float squared_of(unsigned long long key) {
   return __uint_as_float(static_cast<unsigned>(key >> 32));
 }
 
-__device__ __forceinline__ unsigned long long face_candidate(const PosedMesh& mesh, std::int32_t slot,
-                                                             const Vec3<float>& p) {
-  Vec3<float> corners[3];
-  int offsets[3];
-  load_face(mesh, slot, corners, offsets);
-  const Vec3<float> origin{0, 0, 0};
-  return candidate(closest_on_triangle(origin, corners[0] - p, corners[1] - p, corners[2] - p).squared_distance, slot);
+__device__ __forceinline__ std::int32_t which_of(unsigned long long key) {
+  return static_cast<std::int32_t>(key & 0xffffffffu);
 }
 
-// Returns the surface point closest to p, which all lanes hold. Every lane takes part and gets the answer.
-__device__ inline Closest closest_on_mesh(const PosedMesh& mesh, const Vec3<float>& p) {
-  const std::int32_t clusters = mesh.topology.surface_cluster_count;
-  if (clusters == 0) return {-1, {}};
-  const int lane = threadIdx.x % kWarp;
-  unsigned long long seed = ~0ull;
+template <typename Offset>
+__device__ __forceinline__ unsigned long long face_candidate(const PosedMesh<Offset>& mesh, std::int32_t slot,
+                                                             const Vec3<float>& p) {
+  const Face face = load_face(mesh, slot);
+  const Vec3<float> origin{0, 0, 0};
+  const Vec3<float> a = face.corners[0] - p, b = face.corners[1] - p, c = face.corners[2] - p;
+  return candidate(closest_on_triangle(origin, a, b, c).squared_distance, slot);
+}
+
+// Returns the slot of the face closest to p, which all lanes hold; the first of equal ones. Every lane takes part and
+// gets the answer. Requires a surface. Lanes past a cluster's end repeat its last face, so every slot is a face.
+template <typename Offset>
+__device__ __forceinline__ std::int32_t closest_slot(const PosedMesh<Offset>& mesh, const Vec3<float>& p) {
+  const std::int32_t clusters = mesh.surface_cluster_count;
+  const int lane = lane_index(), half_lane = lane % kHalfWarp;
+  // Each half warp looks at the nearest of its own clusters first; a half without any joins in at the last one.
+  unsigned long long seed = candidate(kHighest, clusters - 1);
   for (std::int32_t cluster = lane; cluster < clusters; cluster += kWarp) {
     const unsigned long long key = candidate(squared_distance_to_box(mesh.boxes[cluster], p), cluster);
     seed = key < seed ? key : seed;
   }
-  const std::int32_t first_cluster = static_cast<std::int32_t>(lowest_over_warp(seed) & 0xffffffffu);
-  // Lanes past a cluster's end repeat its last face, so every slot is a face.
-  unsigned long long best =
-      lowest_over_warp(face_candidate(mesh, first_cluster * kClusterSize + lane % kClusterSize, p));
+  const std::int32_t first_cluster = which_of(lowest_over_half(seed));
+  const std::int32_t other_first = __shfl_xor_sync(kAllLanes, first_cluster, kHalfWarp);
+  unsigned long long best = lowest_over_warp(face_candidate(mesh, first_cluster * kClusterSize + half_lane, p));
   for (std::int32_t first = 0; first < clusters; first += kWarp) {
-    // Bounds are rounded; a cluster that may hold a face as near as the best is looked at.
-    const bool is_near = first + lane < clusters && first + lane != first_cluster &&
-                         squared_distance_to_box(mesh.boxes[first + lane], p) * (1 - 4 * kEpsilon) <= squared_of(best);
-    unsigned hits = __ballot_sync(kAllLanes, is_near);
-    while (hits != 0) {
-      const int here = __ffs(hits) - 1;
-      hits &= hits - 1;
-      const int next = hits != 0 ? __ffs(hits) - 1 : here;
-      hits &= hits - 1;
-      const std::int32_t cluster = first + (lane < kClusterSize ? here : next);
-      const unsigned long long key = face_candidate(mesh, cluster * kClusterSize + lane % kClusterSize, p);
-      best = key < best ? key : best;
+    const std::int32_t own = first + lane;
+    const bool is_open = own < clusters && own != first_cluster && own != other_first;
+    // Bounds are rounded: a cluster that may hold a face as near as the best is looked at.
+    const float bound = is_open ? squared_distance_to_box(mesh.boxes[own], p) * (1 - 4 * kEpsilon) : kHighest;
+    unsigned open = __ballot_sync(kAllLanes, is_open);
+    while (true) {
+      unsigned near = open & __ballot_sync(kAllLanes, bound <= squared_of(best));
+      if (near == 0) break;
+      const int2 two = take_two(near);
+      open &= ~(1u << two.x);
+      if (two.y >= 0) open &= ~(1u << two.y);
+      const std::int32_t cluster = first + (lane < kHalfWarp || two.y < 0 ? two.x : two.y);
+      const unsigned long long key = face_candidate(mesh, cluster * kClusterSize + half_lane, p);
+      best = lowest_over_warp(key < best ? key : best);
     }
-    best = lowest_over_warp(best);
   }
-  const std::int32_t slot = static_cast<std::int32_t>(best & 0xffffffffu);
-  Vec3<float> corners[3];
-  int offsets[3];
-  load_face(mesh, slot, corners, offsets);
-  const auto exact = [](const Vec3<float>& v) { return Vec3<double>{v.x, v.y, v.z}; };
-  return {slot, closest_on_triangle(exact(p), exact(corners[0]), exact(corners[1]), exact(corners[2]))};
+  return which_of(best);
+}
+
+__device__ __forceinline__ Vec3<double> exact(const Vec3<float>& v) { return {v.x, v.y, v.z}; }
+
+// Returns the point of a face that is closest to p, in double.
+__device__ __forceinline__ TrianglePoint<double> closest_on_face(const Face& face, const Vec3<float>& p) {
+  return closest_on_triangle(exact(p), exact(face.corners[0]), exact(face.corners[1]), exact(face.corners[2]));
 }
 
 }  // namespace a2p::cuda

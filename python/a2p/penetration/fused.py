@@ -17,10 +17,12 @@ from a2p.hand.model import HandModel
 from a2p.hand.native_skinning import NativeSkinning
 from a2p.hand.parameters import HandParameters
 from a2p.native import core
+from a2p.penetration.fused_cuda import CudaStep
 from a2p.penetration.loss import SQUARED, DepthLoss
 
 _Array: TypeAlias = npt.NDArray[np.generic]
 _Arrays: TypeAlias = tuple[_Array, _Array, _Array, _Array]
+_Tensors: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,12 @@ class FusedPenetration:
     """Evaluates how deep two hands lie in each other, and how to move them apart, from parameters alone.
 
     The result is that of `penetration_depth` on the two models' vertices, with its gradient carried back to the
-    parameters. It runs in native code for float32 tensors in CPU memory; for others, or where autograd should go on,
-    compose `HandModel` and `penetration_depth`.
+    parameters. It runs in native code for float32 tensors: on the processor for models in CPU memory, in a2p's CUDA
+    kernels for models on a CUDA device, where it queues them on the current stream and waits for none; for others, or
+    where autograd should go on, compose `HandModel` and `penetration_depth`.
+
+    On a CUDA device the values of parameters are not looked at, since that would wait for the device: where one is NaN
+    or infinite, the pair's loss and gradients are NaN.
     """
 
     def __init__(self, model_right: HandModel, model_left: HandModel, *, loss: DepthLoss = SQUARED) -> None:
@@ -51,15 +57,18 @@ class FusedPenetration:
         self.loss = loss
         self._topologies = (_topology(model_right), _topology(model_left))
         self._prepared: _Prepared | None = None
+        self._on_cuda: CudaStep | None = None
 
     def __call__(self, right: HandParameters, left: HandParameters) -> FusedStep:
-        """Returns loss, gradient and depths; parameters are float32 in CPU memory with equal leading dimensions."""
+        """Returns loss, gradient and depths; parameters are float32 where the models are, in equal batches."""
         batch = right.betas.shape[:-1]
         if left.betas.shape[:-1] != batch:
             raise ShapeError(
                 f"right and left must have the same leading dimensions; got {tuple(batch)} and "
                 f"{tuple(left.betas.shape[:-1])}. Expand the one that is shared."
             )
+        if self.model_right.v_template.device.type == "cuda":
+            return self._evaluate_on_cuda(right, left, batch)
         step = self._step()
         losses, gradient_right, gradient_left, depth_right, depth_left = step(
             _arrays(self.model_right, "right", right),
@@ -69,10 +78,23 @@ class FusedPenetration:
         )
         return FusedStep(
             torch.from_numpy(losses).to(torch.float32).reshape(batch),
-            _parameters(gradient_right, batch),
-            _parameters(gradient_left, batch),
+            _parameters(_tensors(gradient_right), batch),
+            _parameters(_tensors(gradient_left), batch),
             torch.from_numpy(depth_right).reshape(*batch, depth_right.shape[1]),
             torch.from_numpy(depth_left).reshape(*batch, depth_left.shape[1]),
+        )
+
+    def _evaluate_on_cuda(self, right: HandParameters, left: HandParameters, batch: torch.Size) -> FusedStep:
+        models = (self.model_right, self.model_left)
+        if self._on_cuda is None or not self._on_cuda.is_made_of(models):
+            self._on_cuda = CudaStep(models, self._topologies)
+        values = self._on_cuda(_flattened(self.model_right, right), _flattened(self.model_left, left), self.loss)
+        return FusedStep(
+            values.loss.to(torch.float32).reshape(batch),
+            _parameters(values.gradient_right, batch),
+            _parameters(values.gradient_left, batch),
+            values.depth_right.reshape(*batch, values.depth_right.shape[1]),
+            values.depth_left.reshape(*batch, values.depth_left.shape[1]),
         )
 
     def _step(self) -> core.FusedStep:
@@ -111,25 +133,33 @@ def _arrays(model: HandModel, name: str, parameters: HandParameters) -> _Arrays:
     """Returns the parameters as arrays with one leading dimension; native code checks shape, dtype and values."""
     if parameters.betas.device.type != "cpu":
         raise ShapeError(f"{name} must be in CPU memory; got {parameters.betas.device}. Use {name}.to(device='cpu').")
+    global_orient, hand_pose, betas, transl = _flattened(model, parameters)
+    return global_orient.numpy(), hand_pose.numpy(), betas.numpy(), transl.numpy()
+
+
+def _flattened(model: HandModel, parameters: HandParameters) -> _Tensors:
+    """Returns the parameters with one leading dimension, as it takes them without autograd."""
     hand_pose = parameters.hand_pose if model.flat_hand_mean else parameters.hand_pose + model.hands_mean
     size = parameters.betas.shape[:-1].numel()
     return (
-        _array(parameters.global_orient, size, 3),
-        _array(hand_pose, size, 15, 3),
-        _array(parameters.betas, size, 10),
-        _array(parameters.transl, size, 3),
+        _reshaped(parameters.global_orient, size, 3),
+        _reshaped(hand_pose, size, 15, 3),
+        _reshaped(parameters.betas, size, 10),
+        _reshaped(parameters.transl, size, 3),
     )
 
 
-def _array(tensor: Tensor, *shape: int) -> _Array:
+def _reshaped(tensor: Tensor, *shape: int) -> Tensor:
     """Returns the tensor's memory in the given shape, or in its own if that does not fit."""
     fits = tensor.numel() == math.prod(shape)
-    array: _Array = (tensor.reshape(shape) if fits else tensor).detach().contiguous().numpy()
-    return array
+    return (tensor.reshape(shape) if fits else tensor).detach().contiguous()
 
 
-def _parameters(arrays: _Arrays, batch: torch.Size) -> HandParameters:
-    global_orient, hand_pose, betas, transl = (
-        torch.from_numpy(array).reshape(*batch, *array.shape[1:]) for array in arrays
-    )
+def _parameters(tensors: _Tensors, batch: torch.Size) -> HandParameters:
+    global_orient, hand_pose, betas, transl = (tensor.reshape(*batch, *tensor.shape[1:]) for tensor in tensors)
     return HandParameters(global_orient, hand_pose, betas, transl)
+
+
+def _tensors(arrays: _Arrays) -> _Tensors:
+    global_orient, hand_pose, betas, transl = map(torch.from_numpy, arrays)
+    return global_orient, hand_pose, betas, transl
