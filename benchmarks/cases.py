@@ -55,9 +55,9 @@ class Pairs:
         return Pairs(self.vertices_a[rows], self.vertices_b[rows], self.topology_a, self.topology_b)
 
 
-def open_hand_pairs(count: int, seed: int = 0) -> Pairs:
+def open_hand_pairs(count: int, seed: int = 0, *, natural: bool = False) -> Pairs:
     """Right and left open hands in random poses, a random spot of the one near a random spot of the other."""
-    hands = reaching_hands(count, seed=seed)
+    hands = reaching_hands(count, seed=seed, natural=natural)
     topologies = (model.topology for model in hands.models)
     return Pairs(hands.vertices_right, hands.vertices_left, *topologies)
 

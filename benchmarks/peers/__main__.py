@@ -36,7 +36,7 @@ def hands_to_measure() -> dict[str, tuple[Pairs, ReachingHands]]:
     folder = stored_folder()
     if folder is not None:
         found["778-vertex hands"] = (stored_pairs(folder), stored_reaching_hands(folder, 16))
-    found["open hands, 1,630 vertices"] = (open_hand_pairs(PAIR_COUNT), reaching_hands(16))
+    found["open hands, 1,630 vertices"] = (open_hand_pairs(PAIR_COUNT, natural=True), reaching_hands(16, natural=True))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,14 @@ class Report:
     def hands(self) -> list[str]:
         """The kinds of hands, in order."""
         return list(dict.fromkeys(row.hands for row in self.rows))
+
+    @property
+    def cpu_share(self) -> float:
+        """How much of the timed time the process had its core: well below 1, something else ran on it."""
+        timings = [row.timing for row in self.rows if row.timing]
+        total = [timing.median_ms * timing.call_count for timing in timings]
+        shares = [timing.cpu_share for timing in timings]
+        return sum(map(operator.mul, total, shares)) / sum(total)
 
     def by_peer(self) -> dict[str, dict[str, Row]]:
         """The rows of each peer by kind of hands."""
@@ -52,14 +61,16 @@ def write_markdown(report: Report, path: Path, *, picture: str | None = None) ->
         "",
         f"Written by `python -m benchmarks.peers` on {report.date} at commit {report.commit}: {machine.processor}, "
         f"{machine.cores} cores, {machine.instruction_set}, {machine.system}, Python {machine.python}, "
-        f"PyTorch {machine.torch}. One run; everything takes turns on the same pairs, held to one core and one thread.",
+        f"PyTorch {machine.torch}. One run; everything takes turns on the same pairs, held to one core and one thread, "
+        f"which had the core for {100 * report.cpu_share:.0f} % of the time.",
         "",
         *([f"![milliseconds a pair]({picture})", ""] if picture else []),
         "## How deep two hands lie in each other",
         "",
         "Depth of all vertices of one pair, both ways, for new poses of known meshes: whatever a peer rebuilds for new "
         "positions counts. x is its time over that of a2p's native call. Sign errors and the worst depth error are "
-        "against the float64 reference. Caps count as surface here, since peers cannot tell them apart.",
+        "against the float64 reference. Caps count as surface here, since peers cannot tell them apart. For "
+        "the paper's criterion, which does not ask what is inside, a vertex that collides counts as inside.",
         "",
         *_penetration_table(report),
         "",

@@ -11,6 +11,7 @@ from torch import Tensor
 from a2p.hand.anatomy import HandAnatomy
 from a2p.hand.model import HandModel, HandPair
 from a2p.hand.parameters import HandParameters
+from a2p.hand.prior import PosePrior
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,15 @@ class ReachingHands:
     vertices_left: Float[Tensor, "b vl 3"]
 
 
-def reaching_hands(count: int, *, seed: int = 0) -> ReachingHands:
-    """Returns pairs of open hands whose joints lie anywhere in their active range."""
+def reaching_hands(count: int, *, seed: int = 0, natural: bool = False) -> ReachingHands:
+    """Returns pairs of open hands, `natural` ones in common poses, others with joints anywhere in their active range.
+
+    The latter often pass through themselves, which is the harder case.
+    """
     generator = torch.Generator().manual_seed(seed)
     models = HandModel.load_pair("open")
-    right, left = (_hands(_active_pose(model, count, generator), generator) for model in models)
+    pose = _common_pose if natural else _active_pose
+    right, left = (_hands(pose(model, count, generator), generator) for model in models)
     return reach(models, right, left, generator)
 
 
@@ -57,8 +62,17 @@ def _hands(hand_pose: Float[Tensor, "b 15 3"], generator: torch.Generator) -> Ha
     return HandParameters(torch.zeros(count, 3), hand_pose, betas, torch.zeros(count, 3))
 
 
+def _common_pose(model: HandModel, count: int, generator: torch.Generator) -> Float[Tensor, "b 15 3"]:
+    pose: Tensor = PosePrior(_anatomy(model)).sample(count, generator=generator)
+    return pose.float()
+
+
 def _active_pose(model: HandModel, count: int, generator: torch.Generator) -> Float[Tensor, "b 15 3"]:
-    anatomy = HandAnatomy.from_rest_joints(model.J_template, side=model.side)
+    anatomy = _anatomy(model)
     share = torch.rand(count, len(anatomy.lower), generator=generator)
     pose: Tensor = anatomy.hand_pose(anatomy.lower + share * (anatomy.upper - anatomy.lower))
     return pose
+
+
+def _anatomy(model: HandModel) -> HandAnatomy:
+    return HandAnatomy.from_rest_joints(model.J_template, side=model.side)

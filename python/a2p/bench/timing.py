@@ -19,6 +19,8 @@ class Timing:
     median_ms: float
     p95_ms: float
     call_count: int
+    cpu_share: float
+    """Processor time of all calls over their time: below 1 for one thread, others had the core in between."""
 
 
 def take_turns(
@@ -30,6 +32,7 @@ def take_turns(
     has used up `budget_s` sits out the rounds that remain.
     """
     times: dict[str, list[float]] = {name: [] for name in functions}
+    cpu_ms = dict.fromkeys(functions, 0.0)
     spent = dict.fromkeys(functions, 0.0)
     for turn in range(rounds):
         for name, function in functions.items():
@@ -37,15 +40,18 @@ def take_turns(
                 continue
             start = time.perf_counter()
             function(turn)
-            warm = time.perf_counter()
+            cpu, warm = time.process_time(), time.perf_counter()
             function(turn)
             end = time.perf_counter()
+            cpu_ms[name] += 1e3 * (time.process_time() - cpu)
             times[name].append(1e3 * (end - warm))
             spent[name] += end - start
-    return {name: _timing(values) for name, values in times.items()}
+    return {name: _timing(values, cpu_ms[name]) for name, values in times.items()}
 
 
-def _timing(values: list[float]) -> Timing:
+def _timing(values: list[float], cpu_ms: float) -> Timing:
     ordered = sorted(values)
     p95 = ordered[min(len(ordered) - 1, math.ceil(0.95 * len(ordered)) - 1)]
-    return Timing(median_ms=statistics.median(ordered), p95_ms=p95, call_count=len(ordered))
+    return Timing(
+        median_ms=statistics.median(ordered), p95_ms=p95, call_count=len(ordered), cpu_share=cpu_ms / sum(ordered)
+    )
