@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from a2p.interchange import AnyArray, as_tensor
+
 
 @dataclass(frozen=True)
 class HandParameters:
@@ -34,6 +36,18 @@ class HandParameters:
             hand_pose=torch.zeros(*batch, 15, 3, dtype=dtype, device=device),
             betas=torch.zeros(*batch, 10, dtype=dtype, device=device),
             transl=torch.zeros(*batch, 3, dtype=dtype, device=device),
+        )
+
+    @classmethod
+    def from_arrays(
+        cls, *, global_orient: AnyArray, hand_pose: AnyArray, betas: AnyArray, transl: AnyArray
+    ) -> HandParameters:
+        """Returns parameters that share the memory of arrays of any library; see `a2p.interchange.as_tensor`."""
+        return cls(
+            global_orient=as_tensor("global_orient", global_orient),
+            hand_pose=as_tensor("hand_pose", hand_pose),
+            betas=as_tensor("betas", betas),
+            transl=as_tensor("transl", transl),
         )
 
     def map(self, function: Callable[[Tensor], Tensor]) -> HandParameters:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from a2p.errors import ShapeError
 from a2p.hand.topology import Topology
+from a2p.interchange import AnyArray, as_tensor
 from a2p.penetration import operators
 from a2p.penetration.dispatch import BackendName, resolve
 from a2p.penetration.loss import SQUARED, DepthLoss
@@ -31,8 +31,8 @@ class PenetrationDepth:
 
 
 def penetration_depth(
-    vertices_a: Tensor | np.ndarray,
-    vertices_b: Tensor | np.ndarray,
+    vertices_a: AnyArray,
+    vertices_b: AnyArray,
     topology_a: Topology,
     topology_b: Topology,
     *,
@@ -44,6 +44,10 @@ def penetration_depth(
     The depth of a vertex inside the other mesh is its distance to that mesh's surface without caps. Inside is where the
     closed mesh winds a positive number of times, also where it overlaps itself; a vertex on the surface is outside. The
     gradient takes the closest surface point as fixed to its triangle, which is exact wherever one point is closest.
+
+    Positions are torch tensors, numpy arrays, or arrays of any library that shares memory by DLPack,
+    `__cuda_array_interface__` or `__array_interface__`; nothing is copied. What comes back are torch tensors on the
+    same device: `numpy.asarray`, or `from_dlpack` of the caller's library, takes them without a copy.
     """
     a, b = _positions("vertices_a", vertices_a), _positions("vertices_b", vertices_b)
     _require_alike("vertices_b", b, "vertices_a", a)
@@ -73,15 +77,16 @@ def penetration_depth(
 
 
 def signed_distance(
-    points: Tensor | np.ndarray,
-    vertices: Tensor | np.ndarray,
+    points: AnyArray,
+    vertices: AnyArray,
     topology: Topology,
     *,
     backend: BackendName = "auto",
 ) -> Float[Tensor, "*b p"]:
     """Returns the distance (m) of points (..., p, 3) to the surface of a mesh, negative inside; caps are no surface.
 
-    Differentiable once with respect to points and vertices; on the surface itself the gradient is zero.
+    Differentiable once with respect to points and vertices; on the surface itself the gradient is zero. Takes and
+    returns the same kinds of arrays as `penetration_depth`.
     """
     p, v = _positions("points", points), _positions("vertices", vertices)
     _require_alike("vertices", v, "points", p)
@@ -101,9 +106,9 @@ def signed_distance(
     return distance.reshape(p.shape[:-1])
 
 
-def _positions(name: str, value: Tensor | np.ndarray) -> Tensor:
+def _positions(name: str, value: AnyArray) -> Tensor:
     """Returns positions as a tensor that shares the memory of the input; its values are checked where they are read."""
-    tensor = value if isinstance(value, Tensor) else torch.from_numpy(np.ascontiguousarray(value))
+    tensor = as_tensor(name, value)
     if tensor.dim() < 2 or tensor.shape[-1] != 3:
         raise ShapeError(
             f"{name} must have shape (..., n, 3), in metres; got {tuple(tensor.shape)}. "

@@ -47,6 +47,8 @@ class FusedPenetration:
     kernels for models on a CUDA device, where it queues them on the current stream and waits for none; for others, or
     where autograd should go on, compose `HandModel` and `penetration_depth`.
 
+    `HandParameters.from_arrays` takes the arrays of other libraries, without a copy.
+
     On a CUDA device the values of parameters are not looked at, since that would wait for the device: where one is NaN
     or infinite, the pair's loss and gradients are NaN.
     """
