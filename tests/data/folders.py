@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from a2p.data.hic import CAMERA as HIC_CAMERA
 from a2p.data.joint_orders import MANO_WITH_TIPS, REINTERHAND
 from a2p.data.reinterhand import TEST_CAPTURES
 from tests.data.scenes import CAMERA, ROTATION, SIZE, TRANSLATION, TrueHand, picture, true_hand
@@ -58,7 +59,7 @@ def write_ho3d(
         for part in ("rgb", "meta"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "meta" / f"{frame}.pkl").write_bytes(pickle.dumps(fields, protocol=protocol))
-        picture("right").resize((640, 480)).save(folder / "rgb" / f"{frame}{suffix}")
+        picture("right", size=(640, 480)).save(folder / "rgb" / f"{frame}{suffix}")
     (root / f"{split}.txt").write_text("ABF10/0000\nABF10/0001\n")
     if with_truth:
         (root / "evaluation_xyz.json").write_text(json.dumps([joints.tolist()] * 2))
@@ -69,11 +70,11 @@ def write_ho3d(
 def write_hic(root: Path, *, form: str = "ascii") -> Path:
     """A picture of both hands and one of the left; meshes are the true hands' first 778 vertices."""
     (root / "meshes").mkdir()
-    images = [{"id": i, "width": SIZE[0], "height": SIZE[1], "file_name": f"{i}.png"} for i in range(2)]
+    images = [{"id": i, "width": 640, "height": 480, "file_name": f"{i}.png"} for i in range(2)]
     for side in ("right", "left"):
         _write_ply(root / "meshes" / f"0_{side}.ply", true_hand(side).vertices[:778], form)
     for image in images:
-        picture("right", "left").save(root / str(image["file_name"]))
+        picture("right", "left", camera=HIC_CAMERA, size=(640, 480)).save(root / str(image["file_name"]))
     annotations = [
         {
             "id": 5,

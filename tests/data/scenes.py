@@ -86,11 +86,11 @@ def true_hand(side: Side) -> TrueHand:
 
 
 @cache
-def picture(*sides: Side) -> Image.Image:
+def picture(*sides: Side, camera: Camera = CAMERA, size: tuple[int, int] = SIZE) -> Image.Image:
     """The hands as the camera sees them."""
-    ground = np.full((SIZE[1], SIZE[0], 3), 90, dtype=np.uint8)
+    ground = np.full((size[1], size[0], 3), 90, dtype=np.uint8)
     meshes = [
         RenderMesh(true_hand(side).vertices, getattr(models(), side).topology.faces.numpy(), colour_of(side))
         for side in sides
     ]
-    return draw_overlay(ground, meshes, CAMERA, opacity=1.0)
+    return draw_overlay(ground, meshes, camera, opacity=1.0)

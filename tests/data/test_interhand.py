@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from a2p.data import InterHand26M
-from a2p.data.interhand_files import InterHandFiles
 from a2p.errors import ConfigError, DataError
 from a2p.hand import HandModel, HandPair
 from tests.data.interhand_folder import annotations, write_interhand
@@ -22,8 +21,7 @@ from tests.tolerances import DATA_PLACEMENT_M, DATA_PROJECTION_PX
 @pytest.fixture
 def genuine(shared_data: Path, tmp_path: Path) -> InterHand26M:
     folder = shared_data / "annotated" / "interhand2.6m"
-    files = [folder / f"test_interhand2.6m_{part}.json" for part in ("data", "camera", "joint_3d")]
-    return InterHand26M(folder, files=InterHandFiles(*files, folder), index_folder=tmp_path)
+    return InterHand26M(folder, index_folder=tmp_path)
 
 
 def test_genuine_frames_project_within_a_pixel_of_their_annotated_box(genuine: InterHand26M) -> None:

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from a2p.data import CocoWholeBody, FreiHand, HandDataset, HandLabels, Hic, Ho3d, ReInterHand, Sample
-from a2p.data.coco_wholebody import CocoWholeBodyFiles
 from a2p.data.ply import read_ply_vertices
 from a2p.errors import ConfigError, DataError, UnsafeFileError
 from a2p.hand.hand_data import Side
@@ -55,6 +54,7 @@ def test_freihand_has_every_sample_in_four_versions(tmp_path: Path) -> None:
     assert sample.right is not None
     assert_is_true_hand(sample.right, "right")
     assert sample.pixels().shape == (224, 224, 3)
+    assert_lies_on_the_picture(sample, "right", sample.right)
 
 
 def test_freihand_takes_vertices_from_their_file_where_it_is_there(tmp_path: Path) -> None:
@@ -107,6 +107,7 @@ def test_ho3d_turns_opengl_axes_and_reads_pickles_inertly(tmp_path: Path, suffix
     assert sample.image.suffix == suffix
     assert sample.camera is not None
     assert sample.camera.cx == pytest.approx(CAMERA.cx)
+    assert_lies_on_the_picture(sample, "right", sample.right)
 
 
 def test_ho3ds_evaluation_split_knows_the_wrist_and_a_box(tmp_path: Path) -> None:
@@ -154,6 +155,10 @@ def test_hic_has_meshes_and_no_joints(tmp_path: Path, form: str) -> None:
         assert np.abs(hand.vertices.numpy() - true_hand(side).vertices[:778]).max() < 1e-6
         assert not hand.keypoints_3d_valid.any()
         assert hand.box_xyxy_px is not None
+        columns, rows = sample.project(hand.vertices).long().unbind(-1)
+        pixels = sample.pixels()[rows, columns].astype(np.int64)
+        own = pixels[:, 0] > pixels[:, 2] + 20 if side == "right" else pixels[:, 2] > pixels[:, 0] + 20
+        assert own.mean() > 0.9, "mesh vertices lie on the hand's picture, a few on its outline"
     assert dataset[1].right is None
     assert sample.camera is not None
     assert (sample.camera.cx, sample.camera.cy) == (320.0, 240.0), "in a2p's pixels, 640 x 480 has its centre there"
@@ -249,8 +254,7 @@ def test_coco_gives_people_whose_hands_are_annotated(tmp_path: Path) -> None:
 
 def test_genuine_coco_hands_lie_in_their_boxes(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "annotated" / "coco_wholebody"
-    files = CocoWholeBodyFiles(folder / "test_coco_wholebody.json", folder)
-    dataset = CocoWholeBody(folder, files=files, index_folder=tmp_path)
+    dataset = CocoWholeBody(folder, index_folder=tmp_path)
     seen = [(sample, hand) for sample in (dataset[i] for i in range(len(dataset))) for _, hand in sample.hands]
     assert len(dataset) == 7
     assert len(seen) == 10

@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 
 import tyro
 
+from a2p.cli.data_sets import CheckData, ViewData
 from a2p.cli.exit_codes import EXIT_OK
 
 
@@ -64,13 +65,16 @@ class DuetReport:
 
 
 _DataCommand: TypeAlias = (
-    Annotated[Duet, tyro.conf.subcommand("duet")] | Annotated[DuetReport, tyro.conf.subcommand("duet-report")]
+    Annotated[CheckData, tyro.conf.subcommand("check")]
+    | Annotated[ViewData, tyro.conf.subcommand("view")]
+    | Annotated[Duet, tyro.conf.subcommand("duet")]
+    | Annotated[DuetReport, tyro.conf.subcommand("duet-report")]
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataCommands:
-    """Makes data sets."""
+    """Looks at data sets and makes one."""
 
     command: _DataCommand
 

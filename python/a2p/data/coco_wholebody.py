@@ -46,7 +46,13 @@ class CocoWholeBodyFiles:
 
     @classmethod
     def find(cls, root: Path, split: Split) -> CocoWholeBodyFiles:
-        """Returns the files under a folder with `annotations` and `images`, or COCO's own `{split}2017`."""
+        """Returns the files under a folder with `annotations` and `images`, or COCO's own `{split}2017`.
+
+        A folder with one `*_coco_wholebody.json` beside its pictures, as extracts come, counts as any split.
+        """
+        extracts = sorted(root.glob("*_coco_wholebody.json"))
+        if len(extracts) == 1:
+            return cls(extracts[0], root)
         folder = root / "annotations"
         fits = folder / f"MSCOCO_{split}_MANO_NeuralAnnot.json"
         images = root / "images" / f"{split}2017"

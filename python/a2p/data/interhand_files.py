@@ -39,7 +39,16 @@ class InterHandFiles:
 
     @classmethod
     def find(cls, root: Path, split: Split, fps: int = 5) -> InterHandFiles:
-        """Returns the files under the data set's folder, or under its `InterHand2.6M_{fps}fps_batch1`."""
+        """Returns the files under the data set's folder, or under its `InterHand2.6M_{fps}fps_batch1`.
+
+        A folder with one `*_data.json` beside its pictures, as extracts come, counts as whatever split is asked for.
+        """
+        extracts = sorted(root.glob("*_data.json"))
+        if len(extracts) == 1:
+            stem = str(extracts[0]).removesuffix("_data.json")
+            mano = Path(f"{stem}_MANO_NeuralAnnot.json")
+            data, camera, joint_3d = (Path(f"{stem}_{part}.json") for part in ("data", "camera", "joint_3d"))
+            return cls(data, camera, joint_3d, root, mano if mano.is_file() else None)
         batch = root / f"InterHand2.6M_{fps}fps_batch1"
         base = batch if batch.is_dir() else root
         folder = base / "annotations" / split
