@@ -24,9 +24,9 @@ from benchmarks.peers.peer import prepared
 CHECKED_PAIRS = 4
 """Pairs whose signed distances are all compared with the reference, which takes seconds for each."""
 VOLUME_PAIRS = 32
-LEAST_VOLUME_CM3 = 0.1
+LEAST_VOLUME_CM3 = 1.0
 """Pairs that share less are left out of the comparison of volumes: a share of nearly nothing says nothing."""
-OVERLAP_SHARE = 1e-3
+OVERLAP_SHARE = 3e-4
 """Of a hand's volume: what counts as overlapping itself, above the error of the lattice that sums volumes up."""
 
 
@@ -150,7 +150,7 @@ def compare_volume(hands: str, pairs: Pairs, effort: Effort) -> Comparison:
             overlaps = any(map(overlaps_itself, pairs.arrays(index), faces))
             apart[overlaps].append(abs(by_a2p(index) - theirs) / theirs)
     kinds = {False: "hands that do not overlap themselves", True: "hands that do"}
-    note = "they differ by " + "; ".join(
+    note = f"pairs that share {LEAST_VOLUME_CM3:g} cm3 or more differ by " + "; ".join(
         f"{100 * float(np.median(shares)):.2g} % (median), at most {100 * max(shares):.2g} %, on {len(shares)} pairs "
         f"of {kinds[overlaps]}"
         for overlaps, shares in apart.items()
