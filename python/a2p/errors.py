@@ -54,3 +54,27 @@ class OutputError(A2PError, OSError):
 
 class ProtocolError(A2PError, ValueError):
     """A message of a server or a client is not what the protocol allows."""
+
+
+class LimitError(A2PError, RuntimeError):
+    """A limit of the server was met: too large, or too many at once."""
+
+
+class AuthenticationError(A2PError, PermissionError):
+    """A token or certificate is missing or wrong."""
+
+
+class ServiceError(A2PError, RuntimeError):
+    """A server failed for a reason of its own, or broke off."""
+
+
+class UnavailableError(A2PError, ConnectionError):
+    """A server cannot be reached, or is shutting down."""
+
+
+class DeadlineError(A2PError, TimeoutError):
+    """A result did not come in time."""
+
+
+class AbandonedError(A2PError, RuntimeError):
+    """Work was given up between two stages because nobody waits for it any more."""

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from a2p.abandonment import raise_if_abandoned
 from a2p.alignment.keypoint_fit import KeypointFit, KeypointFitResult
 from a2p.alignment.keypoint_observations import KeypointObservations, keypoint_weights
 from a2p.camera import Camera
@@ -255,6 +256,7 @@ class _Clock:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        raise_if_abandoned()
         start = time.perf_counter()
         yield
         self.timings_ms[name] = 1e3 * (time.perf_counter() - start)

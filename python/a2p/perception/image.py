@@ -100,25 +100,42 @@ def load_image(source: ImageInput, *, limits: ImageLimits | None = None) -> Load
     raise ImageError(f"an image must be {_FORMS}; got {type(source).__name__}. Convert it first.")
 
 
+def file_size_px(data: bytes, limits: ImageLimits, *, formats: tuple[str, ...]) -> tuple[int, int]:
+    """Returns an image file's width and height as its header states them, without decoding it.
+
+    Raises:
+        ImageError: The file is none of these formats (Pillow's names), or is not within the limits.
+    """
+    with _opened(io.BytesIO(data), limits, f"the {len(data)} bytes given", formats) as image:
+        limits.check(image.width, image.height)
+        return image.width, image.height
+
+
 def _from_file(file: Path | io.BytesIO, limits: ImageLimits, what: str) -> LoadedImage:
+    with _opened(file, limits, what) as image:
+        return _from_pil(image, limits, what)
+
+
+def _opened(
+    file: Path | io.BytesIO, limits: ImageLimits, what: str, formats: tuple[str, ...] | None = None
+) -> Image.Image:
+    """Returns a file's image with its header read."""
     try:
         # Pillow warns and refuses by its own global limit; ours is an argument and decides. warnings' filters are
         # global too, hence the lock.
         with _WARNING_FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            opened = Image.open(file)
+            return Image.open(file, formats=formats)
     except Image.DecompressionBombError as error:
         raise ImageError(
             f"an image may have at most {limits.max_pixels} pixels (max_pixels); {what} is larger: {error}. Scale it "
             "down, or raise both ImageLimits.max_pixels and PIL.Image.MAX_IMAGE_PIXELS if you trust its source."
         ) from error
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise ImageError(
             f"an image must be a file that Pillow reads (JPEG, PNG, WebP, TIFF ...); {what} is not: {error}. "
             "Convert it to JPEG or PNG."
         ) from error
-    with opened:
-        return _from_pil(opened, limits, what)
 
 
 def _from_pil(image: Image.Image, limits: ImageLimits, what: str) -> LoadedImage:
