@@ -11,6 +11,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -64,14 +65,28 @@ def sizes(count: int) -> list[Pairs]:
     return sorted(found, key=lambda pairs: pairs.vertices_a.shape[1])
 
 
+def parts(pairs: Pairs, batch: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Returns all pairs in batches of one size, so that small batches meet the same pairs as large ones."""
+    count = max(1, len(pairs.vertices_a) // batch)
+    all_pairs = pairs.first(count * batch)
+    a, b = (vertices.numpy() for vertices in (all_pairs.vertices_a, all_pairs.vertices_b))
+    return list(zip(np.split(a, count), np.split(b, count), strict=True))
+
+
+def evaluate_part(
+    evaluate: core.PenetrationPair, batches: list[tuple[np.ndarray, np.ndarray]], threads: int, turn: int
+) -> object:
+    """Evaluates the batch whose turn it is."""
+    a, b = batches[turn % len(batches)]
+    return evaluate(a, b, threads=threads)
+
+
 def measure(cases: Sequence[tuple[Point, Pairs]], *, budget_s: float) -> list[Point]:
     """Returns the points with their times; the cases take turns."""
     functions = {}
     for index, (point, pairs) in enumerate(cases):
         evaluate = core.PenetrationPair(*pairs.native_topologies())
-        batch = pairs.first(point.batch)
-        a, b = batch.vertices_a.numpy(), batch.vertices_b.numpy()
-        functions[str(index)] = lambda _, call=evaluate, a=a, b=b, n=point.threads: call(a, b, threads=n)
+        functions[str(index)] = partial(evaluate_part, evaluate, parts(pairs, point.batch), point.threads)
     timings = take_turns(functions, rounds=50, budget_s=budget_s)
     return [
         replace(point, ms_a_pair=timing.median_ms / point.batch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from benchmarks.cases import open_hand_pairs
-from benchmarks.scaling import Point, measure, split
+from benchmarks.scaling import Point, measure, parts, split
 
 from a2p.penetration import penetration_depth
 
@@ -27,3 +27,12 @@ def test_every_point_gets_its_time_a_pair() -> None:
     measured = measure([(point, pairs) for point in points], budget_s=0.0)
     assert [(point.batch, point.threads) for point in measured] == [(1, 1), (1, 2), (4, 1), (4, 2)]
     assert all(point.ms_a_pair is not None and point.ms_a_pair > 0 for point in measured)
+
+
+def test_batches_of_any_size_hold_the_same_pairs() -> None:
+    pairs = open_hand_pairs(4)
+    assert [len(a) for a, _ in parts(pairs, 2)] == [2, 2]
+    assert (parts(pairs, 2)[1][0] == pairs.vertices_a[2:].numpy()).all()
+    ((a, b),) = parts(pairs, 6)
+    assert len(a) == len(b) == 6
+    assert (a[4:] == a[:2]).all()
