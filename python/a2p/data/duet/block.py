@@ -67,8 +67,8 @@ class BlockMaker:
         made: list[tuple[HandParameters, HandParameters]] = []
         places: list[Tensor] = []
         while len(open_places):
-            # Always a whole block of candidates: its arithmetic must not depend on how many are missing.
-            wanted = open_places[torch.arange(BLOCK) % len(open_places)]
+            # A third more than places: some candidates will not be sound.
+            wanted = open_places[torch.arange(4 * len(open_places) // 3 + 1) % len(open_places)]
             duets, attraction = self._placer.draw(self._recipes(family[wanted], generator), generator)
             duets = self.settler.polish(self.settler.settle(duets, attraction))
             is_sound = self.verdict(duets, attraction).is_sound
@@ -90,19 +90,26 @@ class BlockMaker:
             contact.max_depth(hand.vertices)
             for contact, hand in zip(self.settler.self_contacts, (right, left), strict=True)
         ]
+        depth = deepest(models, right.vertices, left.vertices)
         return Verdict(
-            penetrates=deepest(models, right.vertices, left.vertices) > ALLOWED_DEPTH,
+            penetrates=depth > ALLOWED_DEPTH,
             in_itself=torch.maximum(own[0], own[1]) > ALLOWED_SELF_DEPTH,
-            out_of_touch=(self._distance(right.vertices, left.vertices) > CONTACT) & (attraction.gap == 0),
+            out_of_touch=(depth == 0) & (attraction.gap == 0) & ~self._touch(right.vertices, left.vertices, depth),
             without_arms=~forearms_fit(models, right, left),
         )
 
-    def _distance(self, right: Float[Tensor, "n v 3"], left: Float[Tensor, "n v 3"]) -> Float[Tensor, " n"]:
-        """Returns the least distance (m) of the left hand's vertices near the right one from its surface."""
-        coarse = torch.cdist(left, right[:, ::8]).amin(2)
+    def _touch(
+        self, right: Float[Tensor, "n v 3"], left: Float[Tensor, "n v 3"], depth: Float[Tensor, " n"]
+    ) -> Bool[Tensor, " n"]:
+        """Returns whether hands touch that do not penetrate, by the left hand's vertices nearest to the right one."""
+        apart = (depth == 0).nonzero()[:, 0]
+        coarse = torch.cdist(left[apart], right[apart, ::8]).amin(2)
         near = coarse.topk(64, dim=1, largest=False).indices
-        points = torch.take_along_dim(left, near[..., None], dim=1)
-        return signed_distance(points, right, self.settler.models.right.topology).amin(1)
+        points = torch.take_along_dim(left[apart], near[..., None], dim=1)
+        distance = signed_distance(points, right[apart], self.settler.models.right.topology).amin(1)
+        touch = depth > 0
+        touch[apart] = distance <= CONTACT
+        return touch
 
     def _recipes(self, family: Tensor, generator: torch.Generator) -> list[Recipe]:
         recipes = []
@@ -115,7 +122,7 @@ class BlockMaker:
     def _finished(self, duets: Duets, generator: torch.Generator) -> tuple[HandParameters, HandParameters]:
         """Returns the hands' parameters; half of the pairs change sides, so that either hand may be the active one."""
         right, left = self.settler.hands(duets)
-        swaps = torch.rand(BLOCK, generator=generator)[: len(duets.left_wrist)] < 0.5
+        swaps = torch.rand(len(duets.left_wrist), generator=generator) < 0.5
         other_right, other_left = mirror_parameters(left), mirror_parameters(right)
         right, left = _chosen(swaps, other_right, right), _chosen(swaps, other_left, left)
         models = self.settler.models

@@ -19,7 +19,7 @@ _DEVIATIONS_DEG = (-15.0, 5.0, 25.0)
 _LENGTHS_M = (0.035, 0.065, 0.10, 0.14, 0.19, 0.24)
 """Where along a forearm spheres stand for it."""
 _RADII_M = (0.024, 0.025, 0.028, 0.032, 0.036, 0.038)
-_EVERY = 6
+_EVERY = 10
 """Of the other hand's vertices one in so many is looked at."""
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from a2p.data.duet.areas import Areas
+from a2p.data.duet.areas import AreaFrame, Areas
 from a2p.data.duet.recipes import PRIOR, Contact, Recipe
-from a2p.data.duet.settling import Attraction, Duets, Settler
+from a2p.data.duet.settling import Attraction, Duets, Settler, deepest
+from a2p.data.duet.statistics import (
+    INTERHAND_ROTATION_MEAN,
+    INTERHAND_ROTATION_VARIANCE,
+    INTERHAND_TRANSLATION_DEVIATION_M,
+    INTERHAND_TRANSLATION_MEAN_M,
+)
 from a2p.hand.anatomy import DOFS
 from a2p.hand.gestures import GESTURES, gesture_angles
 from a2p.hand.prior import PosePrior
@@ -20,6 +26,14 @@ SLOTS = 6
 """Most areas that are drawn together at once."""
 _START_GAP = 6e-3
 """Distance (m) at which hands are put before they are drawn together."""
+_THROUGH = -16e-3
+"""The same where fingers start between fingers: the other hand's lie behind the skin that they meet."""
+_TRIES = 12
+"""Placements of which one is taken, by how usual it is."""
+_START_DEPTH = 4e-3
+"""Depth (m) beyond which hands are put farther apart to begin with."""
+_BACK_OFF = (12e-3, 25e-3, 40e-3, 60e-3)
+"""How far apart (m), as far as it takes."""
 _SHAPE_ASYMMETRY = 0.1
 """Deviation of the two hands' betas from each other."""
 _RADIAL = torch.tensor([0.0, 0.0, 1.0])
@@ -44,7 +58,22 @@ class Placer:
         angles, goals = self._poses(recipes, generator)
         duets = Duets(angles[0], angles[1], torch.eye(3).expand(count, 3, 3), torch.zeros(count, 3), *shapes)
         attraction = self._attraction(recipes, contacts, goals, generator)
-        return self._placed(duets, recipes, contacts, attraction.gap, generator), attraction
+        placed, out = self._placed(duets, recipes, contacts, attraction.gap, generator)
+        through = torch.tensor([recipe.through for recipe in recipes])
+        return self._backed_off(placed, out, through), attraction
+
+    def _backed_off(self, duets: Duets, out: Float[Tensor, "n 3"], through: Bool[Tensor, " n"]) -> Duets:
+        """Returns the pairs with the left hand moved out of the right one where it lies deep in it."""
+        right, left = self._settler.posed(duets)
+        back = torch.zeros(len(out))
+        stuck = (~through).nonzero()[:, 0]
+        for distance in _BACK_OFF:
+            shifted = left.vertices[stuck] + (back[stuck, None] * out[stuck])[:, None]
+            stuck = stuck[deepest(self._settler.models, right.vertices[stuck], shifted) > _START_DEPTH]
+            back[stuck] = distance
+            if len(stuck) == 0:
+                break
+        return replace(duets, left_wrist=duets.left_wrist + back[:, None] * out)
 
     def _poses(
         self, recipes: list[Recipe], generator: torch.Generator
@@ -102,9 +131,8 @@ class Placer:
         contacts: list[Contact],
         gap: Float[Tensor, " n"],
         generator: torch.Generator,
-    ) -> Duets:
-        """Returns the pairs with the left hand before the right one's area, turned as the recipe says."""
-        count = len(recipes)
+    ) -> tuple[Duets, Float[Tensor, "n 3"]]:
+        """Returns the pairs with the left hand before the right one's area, and the direction out of that skin."""
         posed = self._settler.posed(duets)
         frames = []
         for areas, hand, names in zip(
@@ -112,10 +140,25 @@ class Placer:
         ):
             frames.append(areas.frame(hand, torch.tensor([areas.names.index(name) for name in names])))
         right, left = frames
-        spin = torch.deg2rad(_normal([recipe.spin_deg for recipe in recipes], generator))
-        signs = torch.tensor([recipe.spin_signs[_index(len(recipe.spin_signs), generator)] for recipe in recipes])
+        arm = left.middle - posed[1].joints[:, 0]
+        start = torch.tensor([_THROUGH if recipe.through else _START_GAP for recipe in recipes])
+        tried = [self._try(recipes, right, left, generator) for _ in range(_TRIES)]
+        turns = torch.stack([turn for turn, _ in tried])
+        targets = torch.stack([target for _, target in tried]) + ((gap + start)[:, None] * right.normal)
+        wrists = targets - (turns @ arm[..., None])[..., 0]
+        usual = _log_usualness(turns, wrists).mT
+        chosen = torch.multinomial(usual.softmax(1), 1, generator=generator)[:, 0]
+        rows = torch.arange(len(recipes))
+        return replace(duets, turn_rotmat=turns[chosen, rows], left_wrist=wrists[chosen, rows]), right.normal
+
+    def _try(
+        self, recipes: list[Recipe], right: AreaFrame, left: AreaFrame, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "n 3 3"], Float[Tensor, "n 3"]]:
+        """Returns one draw of the left hands' turns, and where the middles of their areas come to lie."""
+        count = len(recipes)
         means = torch.deg2rad(torch.tensor([recipe.spin_deg[0] for recipe in recipes]))
-        spin = spin + (signs - 1) * means
+        signs = torch.tensor([recipe.spin_signs[_index(len(recipe.spin_signs), generator)] for recipe in recipes])
+        spin = torch.deg2rad(_normal([recipe.spin_deg for recipe in recipes], generator)) + (signs - 1) * means
         towards = (rotmat_from_rotvec(right.normal * spin[:, None]) @ right.tangent[..., None])[..., 0]
         turn = _frame(towards, -right.normal) @ _frame(left.tangent, left.normal).mT
         opening = torch.deg2rad(_normal([recipe.opening_deg for recipe in recipes], generator))
@@ -126,9 +169,16 @@ class Placer:
         slide = slide_m * torch.randn(count, 3, generator=generator)
         slide = slide - (slide * right.normal).sum(1, keepdim=True) * right.normal
         side = torch.tensor([recipe.lateral_m for recipe in recipes]) * _sign(count, generator)
-        target = right.middle + slide + side[:, None] * _RADIAL + (gap + _START_GAP)[:, None] * right.normal
-        arm = left.middle - posed[1].joints[:, 0]
-        return replace(duets, turn_rotmat=turn, left_wrist=target - (turn @ arm[..., None])[..., 0])
+        return turn, right.middle + slide + side[:, None] * _RADIAL
+
+
+def _log_usualness(turns: Float[Tensor, "k n 3 3"], wrists: Float[Tensor, "k n 3"]) -> Float[Tensor, "k n"]:
+    """Returns the log density of relative poses under the moments of real interaction, each number by itself."""
+    rotation = turns.mT
+    numbers = torch.cat([rotation[..., :2, :].flatten(-2), -(rotation @ wrists[..., None])[..., 0]], dim=-1)
+    mean = torch.tensor(INTERHAND_ROTATION_MEAN + INTERHAND_TRANSLATION_MEAN_M)
+    variance = torch.tensor(INTERHAND_ROTATION_VARIANCE + tuple(d**2 for d in INTERHAND_TRANSLATION_DEVIATION_M))
+    return -0.5 * ((numbers - mean).square() / variance).sum(-1)
 
 
 def _repaired_gestures(settler: Settler) -> dict[str, Float[Tensor, " 22"]]:

@@ -47,6 +47,8 @@ class Recipe:
     """Shift towards the thumb's side, either way."""
     noise_deg: float = 5.0
     """Deviation of the joints from the gesture."""
+    through: bool = False
+    """Whether the hands start as they are placed, fingers between fingers, instead of apart."""
     alike: bool = False
     """Whether both hands are posed alike, as in a mirror."""
     gap_m: tuple[float, float] = field(default=(0.0, 0.0))
@@ -88,18 +90,16 @@ RECIPES: tuple[Recipe, ...] = (
         family="interlock",
         active=("spread",),
         passive=("spread",),
-        active_goal="grasp",
-        passive_goal="grasp",
-        contacts=(
-            _pairs(("middle_front", "middle_front"), ("index_middle_web", "middle_front")),
-            _pairs(("middle_front", "middle_front"), ("middle_ring_web", "middle_front")),
-        ),
-        opening_deg=(75.0, 12.0),
-        spin_deg=(0.0, 6.0),
-        tilt_deg=4.0,
-        lateral_m=10e-3,
-        slide_m=2e-3,
-        noise_deg=3.0,
+        active_goal="relaxed",
+        passive_goal="relaxed",
+        contacts=(_pairs(("middle_front", "middle_front")),),
+        through=True,
+        opening_deg=(65.0, 12.0),
+        spin_deg=(0.0, 5.0),
+        tilt_deg=3.0,
+        lateral_m=14e-3,
+        slide_m=1.5e-3,
+        noise_deg=2.0,
         alike=True,
     ),
     Recipe(
@@ -118,7 +118,7 @@ RECIPES: tuple[Recipe, ...] = (
         passive=("spread", "relaxed", "grasp"),
         contacts=(_pairs(*((f"{f}_pad", f"{f}_pad") for f in ("middle", "index", "ring", "pinky", "thumb"))),),
         spin_deg=(0.0, 10.0),
-        opening_deg=(50.0, 20.0),
+        opening_deg=(35.0, 15.0),
         alike=True,
     ),
     Recipe(
@@ -151,8 +151,8 @@ RECIPES: tuple[Recipe, ...] = (
         active=("point", "gun"),
         passive=_OPEN,
         contacts=(_pairs(("index_tip", "palm")), _pairs(("index_tip", "heel"))),
-        spin_deg=(0.0, 70.0),
-        tilt_deg=22.0,
+        spin_deg=(0.0, 90.0),
+        tilt_deg=28.0,
         slide_m=12e-3,
     ),
     Recipe(
@@ -188,8 +188,8 @@ RECIPES: tuple[Recipe, ...] = (
             for digit in ("thumb", *_FINGERS)
             for area in ("tip", "pad", "front", "radial")
         ),
-        spin_deg=(0.0, 60.0),
-        tilt_deg=20.0,
+        spin_deg=(0.0, 90.0),
+        tilt_deg=35.0,
     ),
     Recipe(
         family="sign",
@@ -259,16 +259,17 @@ RECIPES: tuple[Recipe, ...] = (
 )
 
 FAMILY_WEIGHTS: dict[str, float] = {
-    "clasp": 0.12,
-    "interlock": 0.08,
-    "prayer": 0.12,
+    "clasp": 0.14,
+    "interlock": 0.06,
+    "prayer": 0.17,
     "pinch-pinch": 0.08,
-    "rub": 0.10,
-    "point-at-palm": 0.07,
-    "fist-in-palm": 0.07,
-    "stacked": 0.07,
-    "counting": 0.07,
-    "sign": 0.08,
-    "free": 0.10,
+    "rub": 0.12,
+    "point-at-palm": 0.05,
+    "fist-in-palm": 0.06,
+    "stacked": 0.05,
+    "counting": 0.05,
+    "sign": 0.07,
+    "free": 0.11,
     "near": 0.04,
 }
+"""Share of each family among the pairs; with them the relative poses come near those of real interaction."""

@@ -17,8 +17,8 @@ from a2p.hand.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from a2p.penetration import penetration_depth
 
 _MM2 = 1e6
-_ANGLE_STEP, _TURN_STEP, _SHIFT_STEP = 0.05, 0.03, 2e-3
-"""Longest first steps: of a joint (rad), of the left hand's turn (rad) and of its place (m)."""
+_RATES = (0.07, 0.07, 0.04, 2.5e-3)
+"""Longest first steps: of the right and the left hand's joints (rad), of the left hand's turn (rad), its place (m)."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,15 @@ class Duets:
 
     def __getitem__(self, index: Tensor) -> Duets:
         return Duets(**{name: getattr(self, name)[index] for name in self.__dataclass_fields__})
+
+    def replaced(self, index: Tensor, others: Duets) -> Duets:
+        """Returns the pairs with those at `index` exchanged."""
+        return Duets(
+            **{
+                name: getattr(self, name).index_copy(0, index, getattr(others, name))
+                for name in self.__dataclass_fields__
+            }
+        )
 
     def moved(self, step: _Step) -> Duets:
         """Returns the pairs after a step."""
@@ -85,17 +94,21 @@ class Attraction:
 class SettlingConfig:
     """How long and how hard pairs are worked on."""
 
-    iterations: int = 36
+    iterations: int = 24
     """Steps that draw the hands together and push them apart."""
-    polish: int = 14
+    polish: int = 16
     """Steps that only remove what penetration is left."""
-    self_every: int = 4
+    self_every: int = 5
     """Of so many steps one looks at each hand's own parts, too."""
     attraction: float = 0.5
     """Weight of a squared gap against a squared depth of one vertex."""
     longest_pull_m: float = 8e-3
     """Gap beyond which the pull grows no more."""
-    goal_sigma: float = 0.12
+    resolved_mm2: float = 0.08
+    """Half the summed squared depths at which a pair counts as free of penetration: 0.4 mm of one vertex."""
+    hopeless_mm2: float = 800.0
+    """The same at which a pair is given up."""
+    goal_sigma: float = 0.07
     """Deviation (rad) from the goal that weighs as much as 1 mm of depth."""
 
 
@@ -136,7 +149,6 @@ class Settler:
         """Returns the pairs drawn together and pushed apart until they touch, as far as that succeeds."""
         moments = [torch.zeros(len(duets.left_wrist), size) for size in (22, 22, 3, 3)]
         squares = [torch.zeros(len(duets.left_wrist), 1) for _ in range(4)]
-        rates = (_ANGLE_STEP, _ANGLE_STEP, _TURN_STEP, _SHIFT_STEP)
         for k in range(self.config.iterations):
             with_self = k % self.config.self_every == self.config.self_every - 1
             gradient = _gradient(duets, partial(self._drawn, attraction=attraction, with_self=with_self))[1]
@@ -145,23 +157,30 @@ class Settler:
             for i, part in enumerate(gradient.parts()):
                 moments[i] = 0.8 * moments[i] + 0.2 * part
                 squares[i] = torch.maximum(0.9 * squares[i], part.square().amax(1, keepdim=True))
-                steps.append(-rates[i] * fade * moments[i] / (squares[i].sqrt() + 1e-9))
+                steps.append(-_RATES[i] * fade * moments[i] / (squares[i].sqrt() + 1e-9))
             duets = self._limited(duets.moved(_Step(*steps)))
         return duets
 
     def polish(self, duets: Duets) -> Duets:
         """Returns the pairs with what is left of penetration removed, by the shortest way.
 
-        Polyak's step for a minimum of zero, in units of the longest steps; twice as long, as the loss is quadratic.
+        Polyak's step for a minimum of zero, in units of the longest steps. Only pairs that still penetrate are worked
+        on, and not those that lie too deep in each other for a short way out.
         """
-        rates = (_ANGLE_STEP, _ANGLE_STEP, _TURN_STEP, _SHIFT_STEP)
+        active = torch.arange(len(duets.left_wrist))
+        parts = duets
         for _ in range(self.config.polish):
-            value, gradient = _gradient(duets, self._penetration)
-            scaled = [rate * part for rate, part in zip(rates, gradient.parts(), strict=True)]
+            value, gradient = _gradient(parts, self._penetration)
+            is_open = (value > self.config.resolved_mm2) & (value < self.config.hopeless_mm2)
+            active, value = active[is_open], value[is_open]
+            if len(active) == 0:
+                break
+            scaled = [rate * part[is_open] for rate, part in zip(_RATES, gradient.parts(), strict=True)]
             norm = torch.cat(scaled, dim=1).square().sum(1)
-            length = torch.minimum(1.6 * value / (norm + 1e-9), 0.6 / (norm.sqrt() + 1e-9))
-            steps = [-rate * length[:, None] * part for rate, part in zip(rates, scaled, strict=True)]
-            duets = self._limited(duets.moved(_Step(*steps)))
+            length = torch.minimum(1.8 * value / (norm + 1e-9), 0.6 / (norm.sqrt() + 1e-9))
+            steps = [-rate * length[:, None] * part for rate, part in zip(_RATES, scaled, strict=True)]
+            parts = self._limited(parts[is_open].moved(_Step(*steps)))
+            duets = duets.replaced(active, parts)
         return duets
 
     def _limited(self, duets: Duets) -> Duets:
