@@ -52,6 +52,8 @@ __all__ = [  # noqa: RUF022 - in the order in which a reader meets them
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return metadata.version("a2p-hands")
+    if name == "client":
+        return import_module("a2p.client")
     if name not in _HOME:
         raise AttributeError(f"module 'a2p' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)
