@@ -76,15 +76,24 @@ class SkinningModel {
   float joint_shapedirs_[3 * kJointCount * kBetaCount];
 };
 
-// Poses one hand. Does not allocate.
-void skin_hand(const SkinningModel& model, const HandParametersView<const float>& parameters,
-               const PosedHandsView<float>& posed, Isa isa) noexcept;
+// What one hand's parameters become before any vertex is visited.
+struct SkinningState {
+  Vec3<float> rotvecs[kJointCount];
+  JointChain<float> chain;
+  float pose_feature[kPoseFeatureCount];   // local rotmats minus identity, wrist left out
+  JointTransform transforms[kJointCount];  // from rest to posed, transl included
+  SkinningLanes* rest = nullptr;  // (block, 3) memory of the caller for what the vjp would else compute again, or null
+};
 
-// Writes d loss / d parameters of one hand, given d loss / d posed; null members of `d_posed` count as zero.
-// Does not allocate. The derivative is exact at zero rotation too.
+// Poses one hand and fills `state`. Does not allocate.
+void skin_hand(const SkinningModel& model, const HandParametersView<const float>& parameters,
+               const PosedHandsView<float>& posed, SkinningState& state, Isa isa) noexcept;
+
+// Writes d loss / d parameters of one hand, given d loss / d posed and the state that skin_hand left for these
+// parameters; null members of `d_posed` count as zero. Does not allocate. The derivative is exact at zero rotation too.
 void skin_hand_vjp(const SkinningModel& model, const HandParametersView<const float>& parameters,
-                   const PosedHandsView<const float>& d_posed, const HandParametersView<float>& d_parameters,
-                   Isa isa) noexcept;
+                   const PosedHandsView<const float>& d_posed, const SkinningState& state,
+                   const HandParametersView<float>& d_parameters, Isa isa) noexcept;
 
 // The same for `count` hands, on at most `threads` threads (0: the default); the bits do not depend on their number.
 void skin(const SkinningModel& model, const HandParametersView<const float>& parameters, std::int64_t count,

@@ -8,16 +8,25 @@ namespace a2p {
 
 // Memory for one pair at a time.
 struct FusedStep::Scratch {
-  Scratch(const SkinnedSurface& right, const SkinnedSurface& left)
-      : pair(right.topology, left.topology),
-        vertices_right(3 * static_cast<std::size_t>(right.model.vertex_count())),
-        vertices_left(3 * static_cast<std::size_t>(left.model.vertex_count())),
-        gradient_right(vertices_right.size()),
-        gradient_left(vertices_left.size()) {}
+  struct Hand {
+    explicit Hand(const SkinningModel& model)
+        : vertices(3 * static_cast<std::size_t>(model.vertex_count())),
+          gradient(vertices.size()),
+          rest(3 * model.blocks().size()) {
+      state.rest = rest.data();
+    }
+
+    std::vector<float> vertices;
+    std::vector<float> gradient;  // of the loss with respect to the vertices
+    std::vector<SkinningLanes> rest;
+    SkinningState state;
+  };
+
+  Scratch(const SkinnedSurface& right_surface, const SkinnedSurface& left_surface)
+      : pair(right_surface.topology, left_surface.topology), right(right_surface.model), left(left_surface.model) {}
 
   PairScratch pair;
-  std::vector<float> vertices_right, vertices_left;
-  std::vector<float> gradient_right, gradient_left;  // of the loss with respect to the vertices
+  Hand right, left;
 };
 
 FusedStep::FusedStep(const SkinnedSurface& right, const SkinnedSurface& left)
@@ -31,18 +40,24 @@ void FusedStep::evaluate_pair(const HandParametersView<const float>& right, cons
   const auto depth_at = [pair](float* depth, const SkinnedSurface& hand) {
     return depth == nullptr ? nullptr : depth + pair * hand.model.vertex_count();
   };
-  skin_hand(right_.model, right.at(pair), {scratch.vertices_right.data(), nullptr, nullptr}, isa);
-  skin_hand(left_.model, left.at(pair), {scratch.vertices_left.data(), nullptr, nullptr}, isa);
-  output.loss[pair] = penetrate_pair(right_.topology, left_.topology, scratch.vertices_right.data(),
-                                     scratch.vertices_left.data(), loss, scratch.pair,
+  const auto skin = [&](const SkinnedSurface& surface, const auto& parameters, Scratch::Hand& hand) {
+    skin_hand(surface.model, parameters.at(pair), {hand.vertices.data(), nullptr, nullptr}, hand.state, isa);
+  };
+  const auto pull_back = [&](const SkinnedSurface& surface, const auto& parameters, const Scratch::Hand& hand,
+                             const auto& gradient) {
+    skin_hand_vjp(surface.model, parameters.at(pair), {hand.gradient.data(), nullptr, nullptr}, hand.state,
+                  gradient.at(pair), isa);
+  };
+  skin(right_, right, scratch.right);
+  skin(left_, left, scratch.left);
+  output.loss[pair] = penetrate_pair(right_.topology, left_.topology, scratch.right.vertices.data(),
+                                     scratch.left.vertices.data(), loss, scratch.pair,
                                      {.depth_a = depth_at(output.depth_right, right_),
                                       .depth_b = depth_at(output.depth_left, left_),
-                                      .gradient_a = scratch.gradient_right.data(),
-                                      .gradient_b = scratch.gradient_left.data()});
-  skin_hand_vjp(right_.model, right.at(pair), {scratch.gradient_right.data(), nullptr, nullptr},
-                output.gradient_right.at(pair), isa);
-  skin_hand_vjp(left_.model, left.at(pair), {scratch.gradient_left.data(), nullptr, nullptr},
-                output.gradient_left.at(pair), isa);
+                                      .gradient_a = scratch.right.gradient.data(),
+                                      .gradient_b = scratch.left.gradient.data()});
+  pull_back(right_, right, scratch.right, output.gradient_right);
+  pull_back(left_, left, scratch.left, output.gradient_left);
 }
 
 void FusedStep::evaluate(const HandParametersView<const float>& right, const HandParametersView<const float>& left,

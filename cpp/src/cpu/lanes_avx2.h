@@ -18,6 +18,7 @@ struct Lanes {
   __m256 value;
 
   static Lanes load(const float* aligned) { return {_mm256_load_ps(aligned)}; }
+  static Lanes load_unaligned(const float* memory) { return {_mm256_loadu_ps(memory)}; }
   static Lanes all(float x) { return {_mm256_set1_ps(x)}; }
   // Lane l gets base[offsets[l]].
   static Lanes gather(const float* base, const std::int32_t* offsets) {

@@ -33,6 +33,11 @@ struct Lanes {
   FourFloats value;
 
   static Lanes load(const float* aligned) { return {*reinterpret_cast<const FourFloats*>(aligned)}; }
+  static Lanes load_unaligned(const float* memory) {
+    Lanes lanes;
+    __builtin_memcpy(&lanes.value, memory, sizeof lanes.value);
+    return lanes;
+  }
   static Lanes all(float x) { return {FourFloats{x, x, x, x}}; }
   // Lane l gets base[offsets[l]].
   static Lanes gather(const float* base, const std::int32_t* offsets) {

@@ -4,6 +4,7 @@
 #include "a2p/closest_point.h"
 #include "cpu/crossing_number.h"
 #include "cpu/nearest.h"
+#include "cpu/point_group.h"
 #include "cpu/refit.h"
 
 namespace a2p::A2P_ISA_NAMESPACE {
@@ -63,13 +64,18 @@ void write_hit(const PosedMesh& mesh, const Surface& surface, std::int32_t index
   }
 }
 
-void write_miss(std::int32_t index, float distance, const QueryOutput& output) {
-  if (output.distance != nullptr) output.distance[index] = distance;
-  if (output.face != nullptr) output.face[index] = -1;
-  for (int k = 0; k < 3; ++k) {
-    if (output.weights != nullptr) output.weights[3 * index + k] = 0;
-    if (output.gradient != nullptr) output.gradient[3 * index + k] = 0;
-  }
+void fill(float* values, std::int32_t count, float value) {
+  if (values == nullptr) return;
+  for (std::int32_t i = 0; i < count; ++i) values[i] = value;
+}
+
+// Writes for `count` points that they have no closest face.
+void write_misses(std::int32_t count, float distance, const QueryOutput& output) {
+  fill(output.distance, count, distance);
+  fill(output.weights, 3 * count, 0);
+  fill(output.gradient, 3 * count, 0);
+  if (output.face == nullptr) return;
+  for (std::int32_t i = 0; i < count; ++i) output.face[i] = -1;
 }
 
 // Adds the gradient of the penalty with respect to the point and to the face's corners.
@@ -87,37 +93,54 @@ void add_gradient(const PosedMesh& mesh, const Surface& surface, double slope, f
   }
 }
 
+// Writes what is asked for about a point inside the mesh, and returns its penalty.
+double write_depth(const PosedMesh& mesh, const Surface& surface, const DepthLoss& loss, std::int32_t index,
+                   const QueryOutput& output) {
+  const Penalty charged = penalty(loss, surface.point.squared_distance);
+  if (output.distance != nullptr) {
+    output.distance[index] = static_cast<float>(__builtin_sqrt(surface.point.squared_distance));
+  }
+  write_hit(mesh, surface, index, output);
+  if (output.gradient != nullptr) add_gradient(mesh, surface, charged.slope_over_depth, output.gradient + 3 * index);
+  return charged.value;
+}
+
+// Writes what is asked for about the `inside` points of a group, and returns their penalties' sum. `seed` is a cluster
+// near the points before, and then one near these.
+double charge_points(const PosedMesh& mesh, const PointGroup& group, std::uint32_t inside, const std::int32_t* indices,
+                     const DepthLoss& loss, const QueryOutput& output, std::int32_t& seed) {
+  double total = 0;
+  for (; inside != 0; inside &= inside - 1) {
+    const int i = __builtin_ctz(inside);
+    const Surface surface = locate(mesh, group.point(i), seed);
+    seed = surface.face / kClusterSize;
+    total += write_depth(mesh, surface, loss, indices[i], output);
+  }
+  return total;
+}
+
 }  // namespace
 
 double penetrate(PosedMesh& mesh, const TopologyView& topology, const float* points, const DepthLoss& loss,
                  const QueryOutput& output) noexcept {
   for (std::int32_t i = 0; i < 3 * mesh.topology.vertex_count; ++i) mesh.scatter[i] = 0;
+  write_misses(topology.vertex_count, 0, output);
+  if (mesh.topology.surface_cluster_count == 0) return 0;
   bound(mesh.vertices, mesh.topology.vertex_count, mesh.lowest, mesh.highest);
   bool is_fitted = false;
   std::int32_t seed = 0;
   double total = 0;
-  for (std::int32_t position = 0; position < topology.vertex_count; ++position) {
-    const std::int32_t index = topology.vertex_order[position];
-    const Vec3<float> p = point_at(points, index);
-    bool is_inside = mesh.topology.surface_cluster_count > 0 && is_in_bounds(mesh, p);
-    if (is_inside && !is_fitted) {
-      refit(mesh);
-      is_fitted = true;
-    }
-    is_inside = is_inside && crossing_number(mesh, p) > 0;
-    if (!is_inside) {
-      write_miss(index, 0, output);
-      continue;
-    }
-    const Surface surface = locate(mesh, p, seed);
-    seed = surface.face / kClusterSize;
-    const Penalty charged = penalty(loss, surface.point.squared_distance);
-    total += charged.value;
-    if (output.distance != nullptr) {
-      output.distance[index] = static_cast<float>(__builtin_sqrt(surface.point.squared_distance));
-    }
-    write_hit(mesh, surface, index, output);
-    if (output.gradient != nullptr) add_gradient(mesh, surface, charged.slope_over_depth, output.gradient + 3 * index);
+  for (std::int32_t first = 0; first < topology.vertex_count; first += PointGroup::kSize) {
+    const std::int32_t left = topology.vertex_count - first,
+                       count = left < PointGroup::kSize ? left : PointGroup::kSize;
+    const std::int32_t* indices = topology.vertex_order + first;
+    const PointGroup group = gather_group(points, indices, count);
+    const std::uint32_t asked = points_inside(group, mesh.lowest, mesh.highest) & ((1u << count) - 1);
+    if (asked == 0) continue;
+    if (!is_fitted) refit(mesh);
+    is_fitted = true;
+    const std::uint32_t inside = points_wound(mesh, group, asked);
+    if (inside != 0) total += charge_points(mesh, group, inside, indices, loss, output, seed);
   }
   return total;
 }
@@ -129,13 +152,13 @@ void prepare(PosedMesh& mesh) noexcept {
 
 void signed_distances(const PosedMesh& mesh, std::int32_t count, const float* points,
                       const QueryOutput& output) noexcept {
+  if (mesh.topology.surface_cluster_count == 0) {
+    write_misses(count, __builtin_inff(), output);
+    return;
+  }
   std::int32_t seed = 0;
   for (std::int32_t index = 0; index < count; ++index) {
     const Vec3<float> p = point_at(points, index);
-    if (mesh.topology.surface_cluster_count == 0) {
-      write_miss(index, __builtin_inff(), output);
-      continue;
-    }
     const bool is_inside = is_in_bounds(mesh, p) && crossing_number(mesh, p) > 0;
     const Surface surface = locate(mesh, p, seed);
     seed = surface.face / kClusterSize;

@@ -7,18 +7,34 @@ namespace a2p::A2P_ISA_NAMESPACE {
 
 inline constexpr float kEpsilon = 0x1p-23f;
 
-// Writes the bounding box of `count` points.
+// Writes the bounding box of `count` points, at least one.
 inline void bound(const float* points, std::int32_t count, float (&lowest)[3], float (&highest)[3]) {
-  for (int axis = 0; axis < 3; ++axis) {
-    float low = points[axis], high = points[axis];
-    for (std::int32_t i = 1; i < count; ++i) {
-      const float x = points[3 * i + axis];
-      low = x < low ? x : low;
-      high = x > high ? x : high;
+  const auto widen = [&](int axis, float low, float high) {
+    lowest[axis] = low < lowest[axis] ? low : lowest[axis];
+    highest[axis] = high > highest[axis] ? high : highest[axis];
+  };
+  for (int axis = 0; axis < 3; ++axis) lowest[axis] = highest[axis] = points[axis];
+  constexpr int kStep = 3 * Lanes::kWidth;  // floats; coordinate i of three vectors is of axis i % 3
+  const std::int32_t size = 3 * count;
+  std::int32_t i = 0;
+  if (size >= kStep) {
+    Lanes low[3], high[3];
+    for (int k = 0; k < 3; ++k) low[k] = high[k] = Lanes::load_unaligned(points + k * Lanes::kWidth);
+    for (i = kStep; i + kStep <= size; i += kStep) {
+      for (int k = 0; k < 3; ++k) {
+        const Lanes x = Lanes::load_unaligned(points + i + k * Lanes::kWidth);
+        low[k] = min(low[k], x);
+        high[k] = max(high[k], x);
+      }
     }
-    lowest[axis] = low;
-    highest[axis] = high;
+    alignas(64) float lows[kStep], highs[kStep];
+    for (int k = 0; k < 3; ++k) {
+      low[k].store(lows + k * Lanes::kWidth);
+      high[k].store(highs + k * Lanes::kWidth);
+    }
+    for (int k = 0; k < kStep; ++k) widen(k % 3, lows[k], highs[k]);
   }
+  for (; i < size; ++i) widen(i % 3, points[i], points[i]);
 }
 
 // Returns the slab of a coordinate. It never decreases with x, which makes sets of slabs conservative.

@@ -26,15 +26,8 @@ void store_mat(const Mat& value, float* memory) noexcept {
   for (int row = 0; row < 3; ++row) store_vec(value.rows[row], memory + 3 * row);
 }
 
-// What one hand's parameters become before any vertex is visited.
-struct PoseState {
-  Vec rotvecs[kJointCount];
-  JointChain<float> chain;
-  float pose_feature[kPoseFeatureCount];   // local rotmats minus identity, wrist left out
-  JointTransform transforms[kJointCount];  // from rest to posed, transl included
-};
-
-void prepare(const SkinningModel& model, const HandParametersView<const float>& parameters, PoseState& state) noexcept {
+void prepare(const SkinningModel& model, const HandParametersView<const float>& parameters,
+             SkinningState& state) noexcept {
   for (int joint = 0; joint < kJointCount; ++joint) {
     state.rotvecs[joint] =
         joint == 0 ? load_vec(parameters.global_orient) : load_vec(parameters.hand_pose + 3 * (joint - 1));
@@ -58,7 +51,7 @@ void prepare(const SkinningModel& model, const HandParametersView<const float>& 
 }
 
 // Adds what the skinning transforms and the returned joints say about the chain; returns d loss / d transl.
-Vec chain_gradient(const PoseState& state, const JointTransform* d_transforms,
+Vec chain_gradient(const SkinningState& state, const JointTransform* d_transforms,
                    const PosedHandsView<const float>& d_posed, JointChainGradient<float>& gradient) noexcept {
   Vec d_transl{};
   for (int joint = 0; joint < kJointCount; ++joint) {
@@ -78,8 +71,7 @@ Vec chain_gradient(const PoseState& state, const JointTransform* d_transforms,
 }  // namespace
 
 void skin_hand(const SkinningModel& model, const HandParametersView<const float>& parameters,
-               const PosedHandsView<float>& posed, Isa isa) noexcept {
-  PoseState state;
+               const PosedHandsView<float>& posed, SkinningState& state, Isa isa) noexcept {
   prepare(model, parameters, state);
   for (int joint = 0; joint < kJointCount; ++joint) {
     if (posed.joints != nullptr) {
@@ -88,20 +80,18 @@ void skin_hand(const SkinningModel& model, const HandParametersView<const float>
     if (posed.joint_rotmats != nullptr) store_mat(state.chain.rotmats[joint], posed.joint_rotmats + 9 * joint);
   }
   A2P_DISPATCH(isa, skin_blocks, model.blocks().data(), static_cast<std::int64_t>(model.blocks().size()), model.lanes(),
-               parameters.betas, state.pose_feature, state.transforms, posed.vertices);
+               parameters.betas, state.pose_feature, state.transforms, state.rest, posed.vertices);
 }
 
 void skin_hand_vjp(const SkinningModel& model, const HandParametersView<const float>& parameters,
-                   const PosedHandsView<const float>& d_posed, const HandParametersView<float>& d_parameters,
-                   Isa isa) noexcept {
-  PoseState state;
-  prepare(model, parameters, state);
+                   const PosedHandsView<const float>& d_posed, const SkinningState& state,
+                   const HandParametersView<float>& d_parameters, Isa isa) noexcept {
   float d_pose_feature[kPoseFeatureCount] = {};
   JointTransform d_transforms[kJointCount] = {};
   for (int beta = 0; beta < kBetaCount; ++beta) d_parameters.betas[beta] = 0.0F;
   if (d_posed.vertices != nullptr) {
     A2P_DISPATCH(isa, skin_blocks_vjp, model.blocks().data(), static_cast<std::int64_t>(model.blocks().size()),
-                 model.lanes(), parameters.betas, state.pose_feature, state.transforms, d_posed.vertices,
+                 model.lanes(), parameters.betas, state.pose_feature, state.transforms, state.rest, d_posed.vertices,
                  d_parameters.betas, d_pose_feature, d_transforms);
   }
   JointChainGradient<float> gradient{};
@@ -123,7 +113,8 @@ void skin(const SkinningModel& model, const HandParametersView<const float>& par
   const Isa isa = active_isa();
   parallel_for(count, kHandsAThread, threads, [&](WorkItems& hands) {
     while (const std::optional<std::int64_t> hand = hands.next()) {
-      skin_hand(model, parameters.at(*hand), posed.at(*hand, model.vertex_count()), isa);
+      SkinningState state;
+      skin_hand(model, parameters.at(*hand), posed.at(*hand, model.vertex_count()), state, isa);
     }
   });
 }
@@ -134,7 +125,10 @@ void skin_vjp(const SkinningModel& model, const HandParametersView<const float>&
   const Isa isa = active_isa();
   parallel_for(count, kHandsAThread, threads, [&](WorkItems& hands) {
     while (const std::optional<std::int64_t> hand = hands.next()) {
-      skin_hand_vjp(model, parameters.at(*hand), d_posed.at(*hand, model.vertex_count()), d_parameters.at(*hand), isa);
+      SkinningState state;
+      prepare(model, parameters.at(*hand), state);
+      skin_hand_vjp(model, parameters.at(*hand), d_posed.at(*hand, model.vertex_count()), state, d_parameters.at(*hand),
+                    isa);
     }
   });
 }

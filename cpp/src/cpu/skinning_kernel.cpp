@@ -68,6 +68,24 @@ struct BlockLanes {
   return even;
 }
 
+[[gnu::always_inline]] inline void keep(const Points& points, SkinningLanes* rows) noexcept {
+  for (int part = 0; part < kParts; ++part) {
+    store(rows[0].lane + part * kLanes, points.x[part]);
+    store(rows[1].lane + part * kLanes, points.y[part]);
+    store(rows[2].lane + part * kLanes, points.z[part]);
+  }
+}
+
+[[gnu::always_inline]] inline Points kept(const SkinningLanes* rows) noexcept {
+  Points points;
+  for (int part = 0; part < kParts; ++part) {
+    points.x[part] = part_of(rows[0], part);
+    points.y[part] = part_of(rows[1], part);
+    points.z[part] = part_of(rows[2], part);
+  }
+  return points;
+}
+
 struct BlendedTransform {
   Floats rows[3][4];
 };
@@ -137,10 +155,12 @@ struct Gradients {
 }  // namespace
 
 void skin_blocks(const SkinningBlock* blocks, std::int64_t block_count, const SkinningLanes* lanes, const float* betas,
-                 const float* pose_feature, const JointTransform* transforms, float* vertices) noexcept {
+                 const float* pose_feature, const JointTransform* transforms, SkinningLanes* kept_rest,
+                 float* vertices) noexcept {
   for (std::int64_t i = 0; i < block_count; ++i) {
     const SkinningBlock& block = blocks[i];
     const Points rest = deform(block, lanes, betas, pose_feature);
+    if (kept_rest != nullptr) keep(rest, kept_rest + 3 * i);
     const SkinningLanes* weights = lanes_of(block, lanes).weights;
     SkinningLanes skinned[3];
     for (int part = 0; part < kParts; ++part) {
@@ -160,7 +180,7 @@ void skin_blocks(const SkinningBlock* blocks, std::int64_t block_count, const Sk
 
 void skin_blocks_vjp(const SkinningBlock* blocks, std::int64_t block_count, const SkinningLanes* lanes,
                      const float* betas, const float* pose_feature, const JointTransform* transforms,
-                     const float* d_vertices, float* d_betas, float* d_pose_feature,
+                     const SkinningLanes* kept_rest, const float* d_vertices, float* d_betas, float* d_pose_feature,
                      JointTransform* d_transforms) noexcept {
   Gradients sums{};
   for (std::int64_t i = 0; i < block_count; ++i) {
@@ -176,7 +196,7 @@ void skin_blocks_vjp(const SkinningBlock* blocks, std::int64_t block_count, cons
     }
     if (is_zero) continue;
     const BlockLanes at = lanes_of(block, lanes);
-    const Points rest = deform(block, lanes, betas, pose_feature);
+    const Points rest = kept_rest != nullptr ? kept(kept_rest + 3 * i) : deform(block, lanes, betas, pose_feature);
     for (int part = 0; part < kParts; ++part) {
       const Floats point[3] = {rest.x[part], rest.y[part], rest.z[part]};
       const Floats d_point[3] = {part_of(d_skinned[0], part), part_of(d_skinned[1], part), part_of(d_skinned[2], part)};

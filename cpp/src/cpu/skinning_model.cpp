@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "a2p/skinning.h"
@@ -28,6 +29,20 @@ JointMask mask_of(const HandModelArrays& arrays, std::size_t vertex) {
     if (arrays.weights[kJointCount * vertex + joint] != 0.0F) mask.skin |= 1U << joint;
   }
   return mask;
+}
+
+// Returns, for each vertex, a number that is alike for vertices near each other: the bits of x, y and z in turn
+// (G. M. Morton, 1966). A gradient that is zero but on a patch is then zero on most blocks.
+std::vector<std::uint32_t> places_of(std::span<const float> points) {
+  constexpr std::uint32_t kBits = 10;
+  std::vector<std::uint32_t> places(points.size() / 3);
+  const auto [low, high] = std::minmax_element(points.begin(), points.end());
+  const float scale = points.empty() || *high <= *low ? 0.0F : static_cast<float>((1U << kBits) - 1) / (*high - *low);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const auto cell = static_cast<std::uint32_t>((points[i] - *low) * scale);
+    for (std::uint32_t bit = 0; bit < kBits; ++bit) places[i / 3] |= (cell >> bit & 1U) << (3 * bit + i % 3);
+  }
+  return places;
 }
 
 // Fills `joints` with the numbers of the set bits and returns how many there are.
@@ -76,7 +91,10 @@ SkinningModel::SkinningModel(const HandModelArrays& arrays)
   for (std::size_t vertex = 0; vertex < count; ++vertex) masks[vertex] = mask_of(arrays, vertex);
   std::vector<std::int32_t> order(count);
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) { return masks[a] < masks[b]; });
+  const std::vector<std::uint32_t> places = places_of(arrays.v_template);
+  std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
+    return std::tuple(masks[a], places[a], a) < std::tuple(masks[b], places[b], b);
+  });
 
   for (std::size_t first = 0; first < count; first += SkinningLanes::kCount) {
     SkinningBlock& block = blocks_.emplace_back();

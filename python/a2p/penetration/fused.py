@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -79,11 +78,11 @@ class FusedPenetration:
             scale=self.loss.scale,
         )
         return FusedStep(
-            torch.from_numpy(losses).to(torch.float32).reshape(batch),
+            _shaped(torch.from_numpy(losses.astype(np.float32)), batch),
             _parameters(_tensors(gradient_right), batch),
             _parameters(_tensors(gradient_left), batch),
-            torch.from_numpy(depth_right).reshape(*batch, depth_right.shape[1]),
-            torch.from_numpy(depth_left).reshape(*batch, depth_left.shape[1]),
+            _shaped(torch.from_numpy(depth_right), batch),
+            _shaped(torch.from_numpy(depth_left), batch),
         )
 
     def _evaluate_on_cuda(self, right: HandParameters, left: HandParameters, batch: torch.Size) -> FusedStep:
@@ -142,24 +141,35 @@ def _arrays(model: HandModel, name: str, parameters: HandParameters) -> _Arrays:
 def _flattened(model: HandModel, parameters: HandParameters) -> _Tensors:
     """Returns the parameters with one leading dimension, as it takes them without autograd."""
     hand_pose = parameters.hand_pose if model.flat_hand_mean else parameters.hand_pose + model.hands_mean
-    size = parameters.betas.shape[:-1].numel()
+    batch = parameters.betas.shape[:-1]
     return (
-        _reshaped(parameters.global_orient, size, 3),
-        _reshaped(hand_pose, size, 15, 3),
-        _reshaped(parameters.betas, size, 10),
-        _reshaped(parameters.transl, size, 3),
+        _flat(parameters.global_orient, batch, 3),
+        _flat(hand_pose, batch, 15, 3),
+        _flat(parameters.betas, batch, 10),
+        _flat(parameters.transl, batch, 3),
     )
 
 
-def _reshaped(tensor: Tensor, *shape: int) -> Tensor:
-    """Returns the tensor's memory in the given shape, or in its own if that does not fit."""
-    fits = tensor.numel() == math.prod(shape)
-    return (tensor.reshape(shape) if fits else tensor).detach().contiguous()
+# A call takes some hundred microseconds, and each of PyTorch's functions one or two: what need not be called is not.
+
+
+def _flat(tensor: Tensor, batch: torch.Size, *shape: int) -> Tensor:
+    """Returns the tensor's memory with one leading dimension, or in its own shape if it has not that of the batch."""
+    if len(batch) != 1 and tensor.shape == (*batch, *shape):
+        tensor = tensor.reshape(batch.numel(), *shape)
+    return (tensor if tensor.is_contiguous() else tensor.contiguous()).detach()
+
+
+def _shaped(tensor: Tensor, batch: torch.Size) -> Tensor:
+    """Returns the tensor's memory with the leading dimensions of the batch."""
+    return tensor if len(batch) == 1 else tensor.reshape(batch + tensor.shape[1:])
 
 
 def _parameters(tensors: _Tensors, batch: torch.Size) -> HandParameters:
-    global_orient, hand_pose, betas, transl = (tensor.reshape(*batch, *tensor.shape[1:]) for tensor in tensors)
-    return HandParameters(global_orient, hand_pose, betas, transl)
+    global_orient, hand_pose, betas, transl = tensors
+    return HandParameters(
+        _shaped(global_orient, batch), _shaped(hand_pose, batch), _shaped(betas, batch), _shaped(transl, batch)
+    )
 
 
 def _tensors(arrays: _Arrays) -> _Tensors:
