@@ -89,3 +89,8 @@ DATA_PLACEMENT_M = 4.7e-7
 """Joints and meshes of fabricated data sets against the hands they were written from: worst 1.2e-7 m, float32."""
 DATA_PROJECTION_PX = 1e-4
 """The same in the picture: worst 2.6e-5 px."""
+
+MEASURES_RELATIVE = 1e-12
+"""Volume, surface distance and vertex criterion, native against PyTorch in float64, relative."""
+WINDING_ROUNDING = 1e-12
+"""Winding numbers, native against PyTorch in float64."""

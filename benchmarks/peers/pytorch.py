@@ -37,7 +37,7 @@ class VertexCriterion(TorchPeer):
     def evaluate(self, a: np.ndarray, b: np.ndarray) -> tuple[Tensor, Tensor]:
         """Returns which vertices collide, having gone backward through the loss."""
         leaves = [torch.from_numpy(vertices)[None].requires_grad_() for vertices in (a, b)]
-        found = vertex_collisions(leaves[0], leaves[1], *self.face_tensors)
+        found = vertex_collisions(leaves[0], leaves[1], *self.face_tensors, backend="reference")
         torch.autograd.grad(found.loss.sum(), leaves)
         return found.collides_a[0], found.collides_b[0]
 

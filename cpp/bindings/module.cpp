@@ -8,6 +8,7 @@ using namespace py::literals;
 
 void register_fused_step(py::module_& m);
 void register_isa(py::module_& m);
+void register_measures(py::module_& m);
 void register_penetration(py::module_& m);
 void register_rasterize(py::module_& m);
 void register_signed_distance(py::module_& m);
@@ -35,4 +36,5 @@ PYBIND11_MODULE(_core, m) {
   register_penetration(m);
   register_signed_distance(m);
   register_fused_step(m);
+  register_measures(m);
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['DistanceField', 'FusedStep', 'MeshTopology', 'PenetrationPair', 'SkinningModel', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'thread_count']
+__all__: list[str] = ['DistanceField', 'FusedStep', 'MeshTopology', 'PenetrationPair', 'SkinningModel', 'intersection_volume', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'surface_distance', 'thread_count', 'vertex_collisions', 'winding_number']
 class SkinningModel:
     """
     A hand model laid out for skinning. See a2p/skinning.h.
@@ -70,6 +70,10 @@ class FusedStep:
         """
     def __init__(self, model_right: SkinningModel, model_left: SkinningModel, topology_right: MeshTopology, topology_left: MeshTopology) -> None:
         ...
+def intersection_volume(vertices_a: typing.Any, faces_a: typing.Any, vertices_b: typing.Any, faces_b: typing.Any, *, columns: typing.SupportsInt | typing.SupportsIndex) -> float:
+    """
+    Returns the shared volume (m^3). See a2p/intersection_volume.h.
+    """
 def isa() -> str:
     """
     Instruction set that native operations run with.
@@ -94,8 +98,20 @@ def set_thread_count(count: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Sets the default number of threads; 0 restores the hardware's number.
     """
+def surface_distance(vertices_a: typing.Any, faces_a: typing.Any, vertices_b: typing.Any, faces_b: typing.Any) -> float:
+    """
+    Returns the smallest distance (m) between two surfaces. See a2p/surface_distance.h.
+    """
 def thread_count() -> int:
     """
     Number of threads native operations use by default.
+    """
+def vertex_collisions(vertices_a: typing.Any, faces_a: typing.Any, vertices_b: typing.Any, faces_b: typing.Any, *, max_distance: typing.SupportsFloat | typing.SupportsIndex, max_cosine: typing.SupportsFloat | typing.SupportsIndex, rho: typing.SupportsFloat | typing.SupportsIndex) -> tuple[float, numpy.typing.NDArray[numpy.bool], numpy.typing.NDArray[numpy.bool], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+    """
+    Returns loss, collides_a (va,), collides_b (vb,), gradient_a (va, 3) and gradient_b (vb, 3). See a2p/vertex_criterion.h.
+    """
+def winding_number(points: typing.Any, vertices: typing.Any, faces: typing.Any, *, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> numpy.typing.NDArray[numpy.float64]:
+    """
+    Returns the solid angle over 4 pi (p,) float64. See a2p/winding_number.h.
     """
 __version__: str = '0.1.0'

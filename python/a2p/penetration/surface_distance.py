@@ -7,7 +7,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from a2p.arrays import FaceMask, Faces
+from a2p.native import core
 from a2p.penetration.backends.reference import closest_point
+from a2p.penetration.measures import MeasureBackend, indices, positions, runs_native
 
 _Edges = Float[Tensor, "n 2 3"]
 _CHUNK = 1 << 20
@@ -17,13 +19,28 @@ def minimum_surface_distance(
     meshes: tuple[Float[Tensor, "_ 3"], Float[Tensor, "_ 3"]],
     faces: tuple[Int[Tensor, "_ 3"], Int[Tensor, "_ 3"]],
     is_cap: tuple[Bool[Tensor, " _"], Bool[Tensor, " _"]],
+    *,
+    backend: MeasureBackend = "auto",
 ) -> Float[Tensor, ""]:
     """Returns the smallest distance (m) from a point of one surface to a point of the other, 0 where they cross.
 
     Caps are no surface. In float64, without gradient. The smallest distance of two triangles is from a corner to a
     face or between two edges, unless an edge crosses a face.
     """
-    a, b = (mesh.detach().double() for mesh in meshes)
+    if not runs_native(backend, *meshes):
+        return _reference_distance((meshes[0].detach().double(), meshes[1].detach().double()), faces, is_cap)
+    surfaces = [indices(corners[~cap]) for corners, cap in zip(faces, is_cap, strict=True)]
+    gap = core.surface_distance(positions(meshes[0]), surfaces[0], positions(meshes[1]), surfaces[1])
+    return torch.tensor(gap, dtype=torch.float64)
+
+
+def _reference_distance(
+    meshes: tuple[Float[Tensor, "_ 3"], Float[Tensor, "_ 3"]],
+    faces: tuple[Int[Tensor, "_ 3"], Int[Tensor, "_ 3"]],
+    is_cap: tuple[Bool[Tensor, " _"], Bool[Tensor, " _"]],
+) -> Float[Tensor, ""]:
+    """Returns the same in PyTorch."""
+    a, b = meshes
     best = torch.minimum(_to_surface(a, b, faces[0], faces[1], is_cap), _to_surface(b, a, *faces[::-1], is_cap[::-1]))
     edges_a, edges_b = a[_unique_edges(faces[0], is_cap[0])], b[_unique_edges(faces[1], is_cap[1])]
     best = torch.minimum(best, _between_edges(edges_a, edges_b, best))

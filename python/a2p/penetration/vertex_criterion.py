@@ -8,7 +8,8 @@ d^2 / (d^2 + rho^2) is used here, since the printed one is singular.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,7 +17,9 @@ from torch import Tensor
 
 from a2p.arrays import Faces
 from a2p.errors import ConfigError
+from a2p.native import core
 from a2p.penetration.loss import DepthLoss
+from a2p.penetration.measures import MeasureBackend, indices, positions, runs_native
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,52 @@ def vertex_collisions(
     faces_a: Int[Tensor, "fa 3"],
     faces_b: Int[Tensor, "fb 3"],
     criterion: VertexCriterion | None = None,
+    *,
+    backend: MeasureBackend = "auto",
 ) -> VertexCollisions:
     """Returns which vertices collide by the paper's criterion, and the summed penalty of the colliding pairs."""
     criterion = VertexCriterion() if criterion is None else criterion
+    if runs_native(backend, vertices_a, vertices_b):
+        outputs = _NativeCollisions.apply(vertices_a, vertices_b, faces_a, faces_b, criterion)  # type: ignore[no-untyped-call]
+        return VertexCollisions(*outputs)
+    return _reference_collisions(vertices_a, vertices_b, faces_a, faces_b, criterion)
+
+
+class _NativeCollisions(torch.autograd.Function):
+    """The criterion in native code, float64 inside, with the gradient computed along with the loss."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, vertices_a: Tensor, vertices_b: Tensor, faces_a: Tensor, faces_b: Tensor, criterion: VertexCriterion
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        masks = [torch.zeros(vertices.shape[:2], dtype=torch.bool) for vertices in (vertices_a, vertices_b)]
+        gradients = [torch.zeros_like(vertices) for vertices in (vertices_a, vertices_b)]
+        loss = vertices_a.new_zeros(len(vertices_a))
+        for i in range(len(loss)):
+            meshes = (positions(vertices_a[i]), indices(faces_a), positions(vertices_b[i]), indices(faces_b))
+            loss[i], *arrays = core.vertex_collisions(*meshes, **asdict(criterion))
+            for k in range(2):
+                masks[k][i] = torch.from_numpy(arrays[k])
+                gradients[k][i] = torch.from_numpy(arrays[2 + k])
+        ctx.save_for_backward(*gradients)
+        ctx.mark_non_differentiable(*masks)
+        return masks[0], masks[1], loss
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        gradient_a, gradient_b = ctx.saved_tensors
+        scale = grad_outputs[2][:, None, None]
+        return scale * gradient_a, scale * gradient_b, None, None, None
+
+
+def _reference_collisions(
+    vertices_a: Float[Tensor, "b va 3"],
+    vertices_b: Float[Tensor, "b vb 3"],
+    faces_a: Int[Tensor, "fa 3"],
+    faces_b: Int[Tensor, "fb 3"],
+    criterion: VertexCriterion,
+) -> VertexCollisions:
+    """Returns the same in PyTorch."""
     normals_a, normals_b = vertex_normals(vertices_a, faces_a), vertex_normals(vertices_b, faces_b)
     distance = torch.cdist(vertices_a.detach(), vertices_b.detach(), compute_mode="donot_use_mm_for_euclid_dist")
     masks, total = [], vertices_a.new_zeros(len(vertices_a))

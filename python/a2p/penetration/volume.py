@@ -7,7 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from a2p.arrays import Faces
+from a2p.native import core
 from a2p.penetration.backends.reference import face_over_column
+from a2p.penetration.measures import MeasureBackend, indices, positions, runs_native
 
 COLUMNS = 128
 """Columns along each of x and y, over the box that both meshes reach into."""
@@ -20,20 +22,36 @@ def intersection_volume(
     faces_b: Int[Tensor, "fb 3"],
     *,
     columns: int = COLUMNS,
+    backend: MeasureBackend = "auto",
 ) -> Float[Tensor, ""]:
     """Returns the volume (m^3) of the points about which both closed meshes wind a positive number of times.
 
     The overlap is exact along z on a lattice of columns, in float64, and summed over the lattice by the midpoint rule.
     Unlike a boolean of meshes it takes meshes that overlap themselves. No gradient flows.
     """
-    a, b = vertices_a.detach().double(), vertices_b.detach().double()
+    if not runs_native(backend, vertices_a, vertices_b):
+        meshes = (vertices_a.detach().double(), vertices_b.detach().double())
+        return _reference_volume(meshes, (faces_a, faces_b), columns)
+    volume = core.intersection_volume(
+        positions(vertices_a), indices(faces_a), positions(vertices_b), indices(faces_b), columns=columns
+    )
+    return torch.tensor(volume, dtype=torch.float64)
+
+
+def _reference_volume(
+    meshes: tuple[Float[Tensor, "_ 3"], Float[Tensor, "_ 3"]],
+    faces: tuple[Int[Tensor, "_ 3"], Int[Tensor, "_ 3"]],
+    columns: int,
+) -> Float[Tensor, ""]:
+    """Returns the same in PyTorch."""
+    a, b = meshes
     low = torch.maximum(a.amin(dim=0), b.amin(dim=0))
     high = torch.minimum(a.amax(dim=0), b.amax(dim=0))
     if bool((low >= high).any()):
         return torch.zeros((), dtype=torch.float64, device=a.device)
     step = (high - low)[:2] / columns
-    column_a, height_a, sign_a = _lattice_crossings(a, faces_a, low[:2], step, columns)
-    column_b, height_b, sign_b = _lattice_crossings(b, faces_b, low[:2], step, columns)
+    column_a, height_a, sign_a = _lattice_crossings(a, faces[0], low[:2], step, columns)
+    column_b, height_b, sign_b = _lattice_crossings(b, faces[1], low[:2], step, columns)
     column, height = torch.cat([column_a, column_b]), torch.cat([height_a, height_b])
     order = height.argsort(stable=True)
     order = order[column[order].argsort(stable=True)]
