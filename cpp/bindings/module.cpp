@@ -10,6 +10,7 @@ void register_fused_step(py::module_& m);
 void register_isa(py::module_& m);
 void register_measures(py::module_& m);
 void register_penetration(py::module_& m);
+void register_picture(py::module_& m);
 void register_rasterize(py::module_& m);
 void register_signed_distance(py::module_& m);
 void register_skinning(py::module_& m);
@@ -30,6 +31,7 @@ PYBIND11_MODULE(_core, m) {
       },
       "count"_a, "Sets the default number of threads; 0 restores the hardware's number.");
   register_isa(m);
+  register_picture(m);
   register_rasterize(m);
   register_skinning(m);
   register_topology(m);

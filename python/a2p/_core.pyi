@@ -5,7 +5,22 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['DistanceField', 'FusedStep', 'MeshTopology', 'PenetrationPair', 'SkinningModel', 'intersection_volume', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'surface_distance', 'thread_count', 'vertex_collisions', 'winding_number']
+__all__: list[str] = ['DistanceField', 'FusedStep', 'MeshTopology', 'PenetrationPair', 'PictureRenderer', 'SkinningModel', 'intersection_volume', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'surface_distance', 'thread_count', 'vertex_collisions', 'winding_number']
+class PictureRenderer:
+    """
+    Renders training pictures of two hands. See a2p/picture/render.h.
+    """
+    @staticmethod
+    def scene_dtype() -> numpy.dtype[typing.Any]:
+        """
+        The dtype of one scene; see a2p/picture/scene.h.
+        """
+    def __init__(self, right: dict[str, numpy.ndarray], left: dict[str, numpy.ndarray], *, skin_maps: list[numpy.ndarray], x: typing.SupportsFloat | typing.SupportsIndex, z: typing.SupportsFloat | typing.SupportsIndex, texels_per_metre: typing.SupportsFloat | typing.SupportsIndex, photos: list[numpy.ndarray]) -> None:
+        ...
+    def render(self, scenes: numpy.ndarray, vertices: typing.Any, joints: typing.Any, keypoints: typing.Any, seeds: typing.Any, *, width: typing.SupportsInt | typing.SupportsIndex, height: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.uint8], dict[str, float]]:
+        """
+        Returns rgb (b, h, w, 3) and label (b, h, w) uint8, depth (b, h, w) float32, visible (b, 2, 21) uint8 and milliseconds by stage.
+        """
 class SkinningModel:
     """
     A hand model laid out for skinning. See a2p/skinning.h.
