@@ -120,7 +120,7 @@ def load_config(
     environment = os.environ if environment is None else environment
     merged: dict[str, Any] = {}
     for name, value in (_read(file) if file is not None else {}).items():
-        merged[_known(name, f"{file}")] = _converted(name, value, str(file))
+        merged[name] = _converted(_known(name, str(file)), value, str(file))
     for variable, text in environment.items():
         if variable.startswith(PREFIX):
             name = _known(variable.removeprefix(PREFIX).lower(), variable)
