@@ -12,11 +12,13 @@ from typing import Annotated, TypeAlias
 import tyro
 
 from a2p.cli.bench import Bench
+from a2p.cli.client import Client
 from a2p.cli.data import DataCommands
 from a2p.cli.exit_codes import EXIT_USAGE
 from a2p.cli.hand import HandCommands
 from a2p.cli.reconstruct import Reconstruct
 from a2p.cli.serve import Serve
+from a2p.cli.stream import Stream
 from a2p.errors import A2PError
 
 _Command: TypeAlias = (
@@ -24,13 +26,15 @@ _Command: TypeAlias = (
     | Annotated[HandCommands, tyro.conf.subcommand("hand")]
     | Annotated[DataCommands, tyro.conf.subcommand("data")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
+    | Annotated[Stream, tyro.conf.subcommand("stream")]
     | Annotated[Serve, tyro.conf.subcommand("serve")]
+    | Annotated[Client, tyro.conf.subcommand("client")]
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0, 1 where something failed, 2 for wrong usage."""
-    command: Reconstruct | HandCommands | DataCommands | Bench | Serve = tyro.cli(
+    command: Reconstruct | HandCommands | DataCommands | Bench | Stream | Serve | Client = tyro.cli(
         _Command,
         prog="a2p",
         description="Two posed hand meshes from one picture.",

@@ -150,7 +150,7 @@ class _Feed:
     """The frames of one stream, handed to one call after the other."""
 
     def __init__(self, frames: Iterable[ImageInput] | AsyncIterable[ImageInput], settings: StreamSettings) -> None:
-        self.ledger = Ledger()
+        self.ledger = Ledger(settings.frame_rate_hz)
         self._frames = aiter(frames) if isinstance(frames, AsyncIterable) else _asynchronous(frames)
         self._next: asyncio.Future[ImageInput] | None = None
         self._settings = settings
@@ -170,7 +170,7 @@ class _Feed:
                 if generation != self._generation:
                     return
                 self._next = None
-                request = self.ledger.frame(image, time.monotonic_ns() // 1000)
+                request = self.ledger.frame(image)
             except StopAsyncIteration:
                 return
             except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -108,6 +109,8 @@ class StreamSettings:
     camera: Camera | None = None
     vertices: Vertices = "float32"
     independent_frames: bool = False
+    frame_rate_hz: float | None = None
+    """The frames' own rate, for those of a file; None times them as they are sent."""
     max_in_flight: int = 16
     """Under `block`, frames that were sent and have no answer yet."""
 
@@ -135,7 +138,8 @@ class StreamSettings:
 class Ledger:
     """The frames that were sent and have no answer yet. Safe to use from two threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, frame_rate_hz: float | None) -> None:
+        self._frame_rate_hz = frame_rate_hz
         self._open: OrderedDict[int, ImageInput] = OrderedDict()
         self._lock = threading.Lock()
         self._next_id = 0
@@ -145,14 +149,17 @@ class Ledger:
         """How many frames are under way."""
         return len(self._open)
 
-    def frame(self, image: ImageInput, timestamp_us: int) -> pb.StreamReconstructRequest:
+    def frame(self, image: ImageInput) -> pb.StreamReconstructRequest:
         """Returns the request of the next frame, and keeps account of it."""
         message = image_to_proto(image)
         with self._lock:
             frame_id = self._next_id
             self._next_id += 1
             self._open[frame_id] = image
-        return pb.StreamReconstructRequest(frame=pb.Frame(frame_id=frame_id, timestamp_us=timestamp_us, image=message))
+        now_s = time.monotonic() if self._frame_rate_hz is None else (frame_id + 1) / self._frame_rate_hz
+        return pb.StreamReconstructRequest(
+            frame=pb.Frame(frame_id=frame_id, timestamp_us=round(1e6 * now_s), image=message)
+        )
 
     def settled(self, response: pb.StreamReconstructResponse) -> Iterator[StreamedFrame]:
         """Yields the frames that an answer settles."""

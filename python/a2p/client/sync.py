@@ -169,7 +169,7 @@ class _Feed:
     """
 
     def __init__(self, frames: Iterable[ImageInput], settings: StreamSettings) -> None:
-        self.ledger = Ledger()
+        self.ledger = Ledger(settings.frame_rate_hz)
         self._frames = iter(frames)
         self._settings = settings
         self._source = threading.Lock()
@@ -191,7 +191,7 @@ class _Feed:
                     if generation != self._generation:
                         self._left_over.append(image)
                         return
-                    request = self.ledger.frame(image, time.monotonic_ns() // 1000)
+                    request = self.ledger.frame(image)
                 except StopIteration:
                     return
                 except Exception as error:

@@ -1,0 +1,128 @@
+"""Videos in and out, through PyAV: it gives every frame with its time and rotation, and brings FFmpeg with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from a2p.errors import ImageError
+from a2p.extras import require_extra
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from a2p.result import Hand, Reconstruction
+
+SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm")
+"""What is taken for a video."""
+
+
+class VideoReader:
+    """The frames of a video file, upright RGB, (h, w, 3) uint8."""
+
+    def __init__(self, path: Path) -> None:
+        require_extra("video", "av")
+        import av
+
+        try:
+            self._file = av.open(str(path))
+            self._stream = self._file.streams.video[0]
+        except (av.FFmpegError, IndexError) as error:
+            raise ImageError(
+                f"a video must be a file that FFmpeg reads; {path} is not: {error}. Convert it."
+            ) from error
+        self._stream.thread_type = "AUTO"
+        self.frame_rate_hz = float(self._stream.average_rate or 30)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        with self._file:
+            for frame in self._file.decode(self._stream):
+                pixels = frame.to_ndarray(format="rgb24")
+                yield np.ascontiguousarray(np.rot90(pixels, round(getattr(frame, "rotation", 0) / 90)))
+
+
+class VideoResults:
+    """Writes a video's results: a JSON object a frame, and on request a video with the hands drawn in."""
+
+    def __init__(self, folder: Path, stem: str, *, frame_rate_hz: float, overlay: bool) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.paths = [folder / f"{stem}.jsonl"]
+        self._exits = ExitStack()
+        self._lines = self._exits.enter_context(self.paths[0].open("w"))
+        self._overlay = _VideoWriter(folder / f"{stem}_overlay.mp4", frame_rate_hz) if overlay else None
+        if self._overlay is not None:
+            self.paths.append(self._overlay.path)
+            self._exits.callback(self._overlay.close)
+
+    def __enter__(self) -> VideoResults:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._exits.close()
+
+    def add(self, frame_id: int, result: Reconstruction | None, missing: str | None = None) -> None:
+        """Writes one frame; `missing` says why a frame has no result."""
+        hands = [] if result is None else [_hand(hand) for hand in result.hands]
+        entry: dict[str, object] = {"frame": frame_id, "hands": hands}
+        if missing is not None:
+            entry["missing"] = missing
+        self._lines.write(json.dumps(entry) + "\n")
+        if self._overlay is not None and result is not None:
+            self._overlay.add(np.asarray(result.overlay().convert("RGB")))
+
+
+class _VideoWriter:
+    """An MP4 of frames of one size."""
+
+    def __init__(self, path: Path, frame_rate_hz: float) -> None:
+        import av
+
+        self.path = path
+        self._file = av.open(str(path), "w")
+        self._rate = round(frame_rate_hz)
+        self._stream: Any = None
+
+    def add(self, pixels: np.ndarray) -> None:
+        """Appends a frame; an odd last row or column is left out, as the pixel format wants it."""
+        import av
+
+        height, width = (side // 2 * 2 for side in pixels.shape[:2])
+        if self._stream is None:
+            self._stream = self._file.add_stream("mpeg4", rate=self._rate, width=width, height=height)
+            self._stream.bit_rate = 8_000_000
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]), format="rgb24")
+        self._file.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Finishes the file."""
+        if self._stream is not None:
+            self._file.mux(self._stream.encode())
+        self._file.close()
+
+
+def _hand(hand: Hand) -> dict[str, object]:
+    """Returns a hand's numbers; units as in `Reconstruction.save("hands.json")`."""
+    parameters = hand.parameters
+    return {
+        "handedness": hand.handedness,
+        "track_id": hand.track_id,
+        "score": round(hand.score, 4),
+        "confidence": round(hand.confidence, 4),
+        "global_orient": _rounded(parameters.global_orient.tolist(), 5),
+        "hand_pose": _rounded(parameters.hand_pose.tolist(), 5),
+        "betas": _rounded(parameters.betas.tolist(), 4),
+        "transl": _rounded(parameters.transl.tolist(), 6),
+        "joints_m": _rounded(hand.joints.tolist(), 6),
+        "keypoints_2d_px": _rounded(hand.keypoints_2d.tolist(), 2),
+    }
+
+
+def _rounded(values: Any, digits: int) -> Any:
+    return [_rounded(value, digits) for value in values] if isinstance(values, list) else round(values, digits)
