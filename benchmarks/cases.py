@@ -43,11 +43,13 @@ class Pairs:
         return self.vertices_a[row].numpy(), self.vertices_b[row].numpy()
 
     def native_topologies(self) -> list[core.MeshTopology]:
-        """Both topologies as native code wants them, neighbours told by the first pair."""
-        return [
-            core.MeshTopology(topology.faces.numpy(), topology.is_cap.numpy(), vertices[0].numpy())
-            for topology, vertices in ((self.topology_a, self.vertices_a), (self.topology_b, self.vertices_b))
-        ]
+        """Both topologies as native code wants them, neighbours told by the rest pose, or the first without one."""
+
+        def native(topology: Topology, first_pose: Tensor) -> core.MeshTopology:
+            at_rest = first_pose if topology.rest_vertices is None else topology.rest_vertices.float()
+            return core.MeshTopology(topology.faces.numpy(), topology.is_cap.numpy(), at_rest.numpy())
+
+        return [native(self.topology_a, self.vertices_a[0]), native(self.topology_b, self.vertices_b[0])]
 
     def first(self, count: int) -> Pairs:
         """The first pairs, over again where there are fewer."""

@@ -25,6 +25,7 @@ struct Graph {
   std::vector<Point> places;
   std::vector<std::int32_t> first;  // (item + 1) where its neighbours start
   std::vector<std::int32_t> neighbours;
+  bool has_places = false;  // else all places are one, and a way is as long as it has steps
 };
 
 // `links` holds pairs of neighbours, in both directions.
@@ -32,6 +33,7 @@ Graph make_graph(std::vector<Point> places, std::vector<std::pair<std::int32_t, 
   std::sort(links.begin(), links.end());
   links.erase(std::unique(links.begin(), links.end()), links.end());
   Graph graph{std::move(places), {}, {}};
+  graph.has_places = std::ranges::any_of(graph.places, [&](const Point& place) { return place != graph.places[0]; });
   graph.first.resize(graph.places.size() + 1);
   for (const auto& [from, to] : links) {
     ++graph.first[static_cast<std::size_t>(from) + 1];
@@ -58,7 +60,8 @@ class Splitter {
       if (!items.empty()) leaf(items);
       return;
     }
-    Keys keys = items.size() > kLeavesTogether * leaf_size_ ? along_surface(items) : along_axis(items);
+    const bool is_one_piece = graph_.has_places && items.size() <= kLeavesTogether * leaf_size_;
+    Keys keys = is_one_piece ? along_axis(items) : along_surface(items);
     const std::size_t leaves = (items.size() + leaf_size_ - 1) / leaf_size_, half = leaves / 2 * leaf_size_;
     std::nth_element(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(half), keys.end());
     for (std::size_t i = 0; i < items.size(); ++i) items[i] = keys[i].second;
@@ -83,7 +86,7 @@ class Splitter {
       for (std::int32_t i = graph_.first[item]; i < graph_.first[item + 1]; ++i) {
         const std::int32_t next = graph_.neighbours[i];
         if (part_[next] != part_count_) continue;
-        const double longer = way + distance(graph_.places[item], graph_.places[next]);
+        const double longer = way + (graph_.has_places ? distance(graph_.places[item], graph_.places[next]) : 1.0);
         if (longer < way_[next]) queue.emplace(way_[next] = longer, next);
       }
     }

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from torch import Tensor
 from a2p.errors import MeshError
 from a2p.hand import HandModel, Topology
 from a2p.hand.capping import boundary_loops, triangulate_loop
+from a2p.hand.topology import rest_vertices_of
 from tests.tolerances import CAP_AREA_RELATIVE
 
 TETRAHEDRON = torch.tensor([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
@@ -227,3 +231,13 @@ def test_a_flat_mesh_has_no_outside_to_be_wrong_about() -> None:
 def test_rest_vertices_must_be_finite(vertices: Tensor) -> None:
     with pytest.raises(MeshError, match="rest_vertices must be finite"):
         Topology(TETRAHEDRON, rest_vertices=vertices)
+
+
+def test_a_topology_keeps_its_rest_pose_through_a_pickle_and_its_faces_tell_it() -> None:
+    known = Topology(TETRAHEDRON, TETRAHEDRON_VERTICES)
+    for topology in (known, pickle.loads(pickle.dumps(known)), copy.deepcopy(known)):
+        assert torch.equal(topology.rest_vertices, TETRAHEDRON_VERTICES.double())
+        assert rest_vertices_of(topology.faces) is topology.rest_vertices
+    unknown = Topology(TETRAHEDRON)
+    assert unknown.rest_vertices is None
+    assert rest_vertices_of(unknown.faces) is None

@@ -7,7 +7,8 @@ import torch
 
 from a2p.errors import ConfigError
 from a2p.penetration import PenetrationReport
-from a2p.penetration.backends import reference
+from a2p.penetration.backends import cpu, reference
+from a2p.penetration.backends.contract import Surface
 from a2p.penetration.surface_distance import minimum_surface_distance
 from a2p.penetration.vertex_criterion import VertexCriterion, vertex_collisions, vertex_normals
 from a2p.penetration.volume import intersection_volume
@@ -35,6 +36,18 @@ def test_the_crossing_count_is_the_solid_angle_of_a_closed_mesh() -> None:
     count = reference.crossing_number(points, mesh.vertices, mesh.topology.faces)
     torch.testing.assert_close(winding, count.double(), rtol=0, atol=1e-12)
     assert 0 < int(count.sum()) < 500
+
+
+def test_a_face_of_one_vertex_three_times_is_nowhere_crossed() -> None:
+    mesh = random_star(1)
+    faces = torch.cat([mesh.topology.faces, torch.tensor([[5, 5, 5], [0, 0, 7]])])
+    points = torch.rand(500, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 0.16 - 0.08
+    points = torch.cat([points, mesh.vertices[[5, 0, 7]] - torch.tensor([0, 0, 1e-3]), mesh.vertices[[5]]])
+    expected = reference.crossing_number(points, mesh.vertices, mesh.topology.faces)
+    torch.testing.assert_close(reference.crossing_number(points, mesh.vertices, faces), expected)
+    degenerate = (faces, torch.zeros(len(faces), dtype=torch.bool))
+    native = cpu.locate(points[None], mesh.vertices[None], Surface(*degenerate)).distance[0]
+    assert torch.equal(native[:500] < 0, expected[:500] > 0)
 
 
 def test_the_solid_angle_of_an_open_mesh_is_fractional() -> None:

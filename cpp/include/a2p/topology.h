@@ -14,7 +14,7 @@ namespace a2p {
 class Topology {
  public:
   // `faces` are corners' indices in [0, vertex_count); `is_cap` has one flag a face. `rest_vertices` only decide
-  // which faces are neighbours.
+  // which faces are close to each other; where all are one point, the edges between them do.
   Topology(std::span<const Vec3<std::int32_t>> faces, std::span<const bool> is_cap,
            std::span<const Vec3<float>> rest_vertices);
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 namespace a2p {
@@ -51,9 +52,11 @@ struct Range {
   std::int64_t first, last;
 };
 
-// Returns the lattice's lines between `low` and `high`, one more on each side for rounding.
+// Returns the lattice's lines from `low` to `high`, with room for rounding.
 Range lines(double low, double high, double origin, double step, std::int64_t count) {
-  const double first = std::ceil((low - origin) / step - 0.5) - 1, last = std::floor((high - origin) / step - 0.5) + 1;
+  constexpr double kRoom = 1e-6;  // of a step
+  const double first = std::ceil((low - origin) / step - 0.5 - kRoom),
+               last = std::floor((high - origin) / step - 0.5 + kRoom);
   return {static_cast<std::int64_t>(std::clamp(first, 0.0, static_cast<double>(count))),
           static_cast<std::int64_t>(std::clamp(last, -1.0, static_cast<double>(count - 1)))};
 }
@@ -76,7 +79,9 @@ struct Edge {
 
 class Collector {
  public:
-  Collector(const Lattice& lattice, std::vector<Crossing>& crossings) : lattice_(lattice), crossings_(crossings) {}
+  // Above `ceiling` nothing is shared.
+  Collector(const Lattice& lattice, double ceiling, std::vector<Crossing>& crossings)
+      : lattice_(lattice), ceiling_(ceiling), crossings_(crossings) {}
 
   void add(const TriangleMesh& mesh, bool is_a) {
     for (const Vec3<std::int64_t>& face : mesh.faces) add_face(mesh, face, is_a);
@@ -92,6 +97,7 @@ class Collector {
     const auto edge = [&](std::size_t k) { return Edge(corner(k), index[k % 3], corner(k + 1), index[(k + 1) % 3]); };
     const std::array<Edge, 3> edges{edge(0), edge(1), edge(2)};
     const auto [low_x, high_x] = std::minmax({corner(0).x, corner(1).x, corner(2).x});
+    if (std::min({corner(0).z, corner(1).z, corner(2).z}) > ceiling_) return;
     const auto [low_y, high_y] = std::minmax({corner(0).y, corner(1).y, corner(2).y});
     const Range across = lines(low_x, high_x, lattice_.low_x, lattice_.step_x, lattice_.columns);
     const Range along = lines(low_y, high_y, lattice_.low_y, lattice_.step_y, lattice_.columns);
@@ -112,8 +118,27 @@ class Collector {
   }
 
   const Lattice& lattice_;
+  double ceiling_;
   std::vector<Crossing>& crossings_;
 };
+
+// Returns the crossings column by column, each column's by ascending height.
+std::vector<Crossing> by_column(const std::vector<Crossing>& crossings, std::int64_t column_count) {
+  std::vector<std::size_t> ends(static_cast<std::size_t>(column_count) + 1);
+  for (const Crossing& crossing : crossings) ++ends[static_cast<std::size_t>(crossing.column) + 1];
+  std::partial_sum(ends.begin(), ends.end(), ends.begin());
+  const std::vector<std::size_t> starts = ends;
+  std::vector<Crossing> sorted(crossings.size());
+  for (const Crossing& crossing : crossings) {
+    const auto column = static_cast<std::size_t>(crossing.column);
+    std::size_t place = ends[column]++;
+    for (; place > starts[column] && sorted[place - 1].height > crossing.height; --place) {
+      sorted[place] = sorted[place - 1];
+    }
+    sorted[place] = crossing;
+  }
+  return sorted;
+}
 
 }  // namespace
 
@@ -129,18 +154,18 @@ double intersection_volume(const TriangleMesh& a, const TriangleMesh& b, std::in
   }
   const Lattice lattice(shared, columns);
   std::vector<Crossing> crossings;
-  Collector collector(lattice, crossings);
+  Collector collector(lattice, shared.highest.z, crossings);
   collector.add(a, true);
   collector.add(b, false);
-  std::sort(crossings.begin(), crossings.end(), [](const Crossing& p, const Crossing& q) {
-    return p.column != q.column ? p.column < q.column : p.height < q.height;
-  });
+  const std::vector<Crossing> sorted = by_column(crossings, columns * columns);
   double length = 0;
-  std::int32_t in_a = 0, in_b = 0;  // a closed mesh's crossings sum to zero in every column
-  for (std::size_t i = 0; i + 1 < crossings.size(); ++i) {
-    in_a += crossings[i].of_a;
-    in_b += crossings[i].of_b;
-    if (in_a > 0 && in_b > 0) length += crossings[i + 1].height - crossings[i].height;
+  std::int32_t in_a = 0, in_b = 0;
+  for (std::size_t i = 0; i + 1 < sorted.size(); ++i) {
+    const bool is_first = i == 0 || sorted[i].column != sorted[i - 1].column;
+    in_a = (is_first ? 0 : in_a) + sorted[i].of_a;
+    in_b = (is_first ? 0 : in_b) + sorted[i].of_b;
+    const bool is_shared = in_a > 0 && in_b > 0 && sorted[i + 1].column == sorted[i].column;
+    if (is_shared) length += sorted[i + 1].height - sorted[i].height;
   }
   return length * lattice.step_x * lattice.step_y;
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from a2p.arrays import FaceMask, Faces
 from a2p.errors import MeshError
@@ -16,6 +17,16 @@ from a2p.hand.capping import boundary_loops, triangulate_loop
 
 _VOLUME_ROUNDING = 1e-9
 """A volume this small against the cube of the mesh's extent may be rounding, so its sign says nothing."""
+
+
+_rest_vertices: Any = WeakTensorKeyDictionary()
+"""Faces to the rest vertices of their topology: operators take tensors alone."""
+
+
+def rest_vertices_of(faces: Tensor) -> Tensor | None:
+    """Returns where the vertices of the topology with this very tensor of faces lie at rest, if that is known."""
+    rest_vertices: Tensor | None = _rest_vertices.get(faces)
+    return rest_vertices
 
 
 class Topology:
@@ -33,6 +44,8 @@ class Topology:
     """Int64, contiguous; the given faces first, then those that close the mesh."""
     is_cap: FaceMask
     vertex_count: int
+    rest_vertices: Float[Tensor, "v 3"] | None
+    """Float64, m; where the vertices lie at rest, which tells the kernels what stays together in every pose."""
 
     def __init__(
         self,
@@ -51,6 +64,12 @@ class Topology:
             _check_orientation(closed, positions)
         self.faces = torch.from_numpy(np.ascontiguousarray(closed))
         self.is_cap = torch.cat([_cap_mask(is_cap, len(given)), torch.ones(len(added), dtype=torch.bool)])
+        self.rest_vertices = None if positions is None else torch.from_numpy(positions.copy())
+        _rest_vertices[self.faces] = self.rest_vertices
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        _rest_vertices[self.faces] = self.rest_vertices
 
     def __repr__(self) -> str:
         return f"Topology({self.vertex_count} vertices, {len(self.faces)} faces, {int(self.is_cap.sum())} of them cap)"

@@ -33,7 +33,7 @@ def penetration(
     if len(a) == 0:
         depths = a.new_zeros(a.shape[:2]), b.new_zeros(b.shape[:2])
         return PenetrationValues(a.new_zeros(0, dtype=torch.float64), *depths, a.clone(), b.clone())
-    pair = _pair(native_topology(surface_a, a[0]), native_topology(surface_b, b[0]))
+    pair = _pair(native_topology(surface_a, a.shape[1]), native_topology(surface_b, b.shape[1]))
     arrays = pair(_numpy(a), _numpy(b), loss=loss.kind, scale=loss.scale)
     return PenetrationValues(*(torch.from_numpy(array) for array in arrays))
 
@@ -43,7 +43,7 @@ def locate(points: Float[Tensor, "b p 3"], vertices: Float[Tensor, "b v 3"], sur
     p, v = narrowed(points, vertices)
     if p.shape[0] == 0 or p.shape[1] == 0:
         return Located(torch.zeros(p.shape[:2]), torch.zeros(p.shape[:2], dtype=torch.int64), p.clone())
-    arrays = _field(native_topology(surface, v[0]))(_numpy(p), _numpy(v))
+    arrays = _field(native_topology(surface, v.shape[1]))(_numpy(p), _numpy(v))
     distance, face, weights = (torch.from_numpy(array) for array in arrays)
     return Located(distance, face.long(), weights)
 

@@ -61,8 +61,8 @@ def penetration(
     depth_a, depth_b = torch.empty(a.shape[:2], device=a.device), torch.empty(b.shape[:2], device=b.device)
     gradient_a, gradient_b = torch.empty_like(a), torch.empty_like(b)
     if len(a) > 0:
-        in_a = uploaded(native_topology(surface_a, a[0]), a.device)
-        in_b = uploaded(native_topology(surface_b, b[0]), b.device)
+        in_a = uploaded(native_topology(surface_a, a.shape[1]), a.device)
+        in_b = uploaded(native_topology(surface_b, b.shape[1]), b.device)
         with torch.cuda.device(a.device):
             native().penetrate(
                 in_a,
@@ -89,7 +89,7 @@ def locate(points: Float[Tensor, "b p 3"], vertices: Float[Tensor, "b v 3"], sur
     face = torch.empty_like(distance, dtype=torch.int32)
     weights = torch.empty_like(queries)
     if distance.numel() > 0:
-        mesh = uploaded(native_topology(surface, poses[0]), queries.device)
+        mesh = uploaded(native_topology(surface, poses.shape[1]), queries.device)
         with torch.cuda.device(queries.device):
             native().locate(
                 mesh,

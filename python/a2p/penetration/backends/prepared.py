@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from a2p.hand.topology import rest_vertices_of
 from a2p.native import core
 from a2p.penetration.backends.contract import Surface
 
@@ -27,16 +27,20 @@ _prepared: Any = WeakTensorKeyDictionary()
 """Faces to what was prepared from them, for as long as the faces live."""
 
 
-def native_topology(surface: Surface, first_pose: Float[Tensor, "v 3"]) -> core.MeshTopology:
-    """Returns the native topology, made when the faces are first seen; the pose tells which are neighbours."""
+def native_topology(surface: Surface, vertex_count: int) -> core.MeshTopology:
+    """Returns the native topology, made when the faces are first seen.
+
+    The rest pose of the faces' `Topology` tells which are close to each other; without one the edges between them do.
+    """
     known: _Prepared | None = _prepared.get(surface.faces)
     versions = version_of(surface.faces), version_of(surface.is_cap)
     if known is not None and known.is_cap is surface.is_cap and known.versions == versions:
         return known.topology
     faces = surface.faces.detach().cpu().to(torch.int64).contiguous()
     is_cap = surface.is_cap.detach().cpu().contiguous()
-    rest_vertices = first_pose.detach().cpu().contiguous()
-    topology = core.MeshTopology(faces.numpy(), is_cap.numpy(), rest_vertices.numpy())
+    at_rest = rest_vertices_of(surface.faces)
+    places = torch.zeros(vertex_count, 3) if at_rest is None else (at_rest - at_rest.mean(dim=0)).float()
+    topology = core.MeshTopology(faces.numpy(), is_cap.numpy(), places.contiguous().numpy())
     _prepared[surface.faces] = _Prepared(surface.is_cap, versions, topology)
     return topology
 

@@ -72,7 +72,9 @@ def face_over_column(
     x, y = corners[..., 0] - points[..., :1], corners[..., 1] - points[..., 1:2]
     edges = x * y.roll(-1, dims=-1) - y * x.roll(-1, dims=-1)
     left = torch.where(edges == 0, _tie(corners, faces), edges > 0)
-    return left.all(dim=-1).long() - (~left).all(dim=-1).long(), edges
+    is_vertex = (faces == faces[..., :1]).all(dim=-1)  # three times one vertex: such a face covers no column
+    sign = left.all(dim=-1).long() - (~left).all(dim=-1).long()
+    return torch.where(is_vertex, torch.zeros_like(sign), sign), edges
 
 
 def _tie(corners: Float[Tensor, "*f 3 3"], faces: Int[Tensor, "*f 3"]) -> Bool[Tensor, "*f 3"]:
