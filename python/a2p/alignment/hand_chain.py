@@ -45,8 +45,9 @@ class HandState:
             betas=self.betas + delta[:, end:],
         )
 
-    def where(self, mask: Bool[Tensor, " n"], other: HandState) -> HandState:
-        """Returns this state's hands where the mask is set, the other's elsewhere."""
+    def where(self, mask: Bool[Tensor, " m"], other: HandState) -> HandState:
+        """Returns this state's hands where the mask is set, the other's elsewhere; a flag may stand for several."""
+        mask = mask.repeat_interleave(len(self.angles) // max(len(mask), 1))
         return HandState(
             orient_rotmat=torch.where(mask[:, None, None], self.orient_rotmat, other.orient_rotmat),
             root=torch.where(mask[:, None], self.root, other.root),

@@ -84,7 +84,7 @@ def evidence_of(observations: KeypointObservations, camera: Camera, *, sigma_2d:
     if points is None:
         points, sigma_3d_m = torch.zeros_like(pixels[..., :1]).expand(-1, -1, 3), torch.inf
     points = points.double()
-    towards_hand = _look_at(rays.mean(1))
+    towards_hand = look_at(rays.mean(1))
     return Evidence(
         points_2d=rays,
         sigma_2d=sigma_2d * diagonals(pixels)[:, None, None] / focal,
@@ -100,7 +100,7 @@ def keypoint_weights(confidence: Float[Tensor, "n 21"]) -> Float[Tensor, "n 21"]
     return (confidence * boost.clamp(min=1.0)).clamp(max=1.0)
 
 
-def _look_at(ray: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3 3"]:
+def look_at(ray: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3 3"]:
     """Returns the least rotations that turn a camera's axis towards points at x/z, y/z."""
     direction = torch.nn.functional.normalize(torch.cat([ray, torch.ones_like(ray[:, :1])], dim=1), dim=1)
     x, y, z = direction.unbind(1)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import tyro
 
 from a2p.cli.data_sets import CheckData, ViewData
 from a2p.cli.exit_codes import EXIT_OK
+
+if TYPE_CHECKING:
+    from a2p.data.duet.statistics import DuetSummary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +27,15 @@ class Duet:
     """Which endless sequence the pairs are the beginning of."""
     workers: int = 1
     """Processes; the files are the same for any number."""
+    with_fits: int = 0
+    """For the first so many pairs, also what a keypoint fit makes of them, before a camera each."""
 
     def run(self) -> int:
         """Makes the pairs and returns the exit code."""
         from rich.console import Console
         from rich.progress import Progress
 
-        from a2p.data.duet import write_shards
+        from a2p.data.duet import write_fits, write_shards
 
         console = Console(stderr=True)
         with Progress(console=console, disable=not console.is_terminal) as bar:
@@ -42,6 +47,15 @@ class Duet:
                 workers=self.workers,
                 progress=lambda made: bar.advance(task, made),
             )
+            if self.with_fits > 0:
+                fits = bar.add_task("fits", total=self.with_fits)
+                write_fits(
+                    self.out,
+                    self.with_fits,
+                    seed=self.seed,
+                    workers=self.workers,
+                    progress=lambda made: bar.advance(fits, made),
+                )
         print(f"wrote {manifest}")
         return EXIT_OK
 
@@ -52,16 +66,39 @@ class DuetReport:
 
     folder: tyro.conf.Positional[Path]
     """Folder that `a2p data duet` wrote."""
+    limit: int | None = 2048
+    """Pairs to look at."""
 
     def run(self) -> int:
-        """Prints the shares of the families and returns the exit code."""
-        from a2p.data.duet import FAMILIES, load_shards
+        """Prints shares, depths, joint ranges and how the hands stand to each other, and returns the exit code."""
+        from a2p.data.duet import load_shards
+        from a2p.data.duet.statistics import summarise
+        from a2p.hand import HandModel
 
-        pairs = load_shards(self.folder)
-        print(f"{len(pairs)} pairs of seed {pairs.seed}")
-        for k, family in enumerate(FAMILIES):
-            print(f"{family:15s}{100 * float((pairs.family == k).float().mean()):5.1f} %")
+        _print_summary(summarise(load_shards(self.folder, limit=self.limit), HandModel.load_pair()))
         return EXIT_OK
+
+
+def _print_summary(summary: DuetSummary) -> None:
+    from a2p.data.duet import statistics
+
+    print(f"{summary.count} pairs")
+    for family, share in summary.families.items():
+        print(f"  {family:20s}{100 * share:6.1f} %")
+    print(f"touching (2 mm)       {100 * summary.touching:6.1f} %")
+    print(f"penetrating (1 mm)    {100 * summary.penetrating:6.2f} %, deepest {summary.max_depth_mm:.2f} mm")
+    print(f"deepest in itself     {summary.max_self_depth_mm:6.2f} mm")
+    print(f"past joint limits     {summary.beyond_limits_rad:.1e} rad")
+    relative = summary.relative
+    for name, ours, real in (
+        ("rotation, mean", relative.rotation_mean, statistics.INTERHAND_ROTATION_MEAN),
+        ("rotation, variance", relative.rotation_variance, statistics.INTERHAND_ROTATION_VARIANCE),
+        ("translation, m", relative.translation_mean, statistics.INTERHAND_TRANSLATION_MEAN_M),
+        ("deviation, m", relative.translation_deviation, statistics.INTERHAND_TRANSLATION_DEVIATION_M),
+    ):
+        print(f"{name:20s}", " ".join(f"{float(x):7.3f}" for x in ours), "  InterHand2.6M", *real)
+    for dof, (low, high) in summary.angle_ranges_deg.items():
+        print(f"  {dof:22s}{low:6.0f}{high:6.0f} deg")
 
 
 _DataCommand: TypeAlias = (

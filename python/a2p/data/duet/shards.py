@@ -28,7 +28,7 @@ SHARD = 4 * BLOCK
 """Pairs a shard: what a killed run loses at most, for each worker."""
 VERSION = 1
 MANIFEST = "manifest.json"
-_FIELDS = ("global_orient", "hand_pose", "betas", "transl")
+_FIELDS: dict[str, tuple[int, ...]] = {"global_orient": (3,), "hand_pose": (15, 3), "betas": (10,), "transl": (3,)}
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
@@ -152,15 +152,28 @@ def read_shard(path: Path) -> DuetPairs:
 
 def arrays_of(pairs: DuetPairs) -> Arrays:
     """Returns the arrays that a shard holds."""
-    hands = {"right": pairs.right, "left": pairs.left}
-    arrays: Arrays = {f"{side}_{name}": getattr(hand, name).numpy() for side, hand in hands.items() for name in _FIELDS}
     return {
-        **arrays,
+        **hand_arrays("right", pairs.right),
+        **hand_arrays("left", pairs.left),
         "family": pairs.family.numpy(),
         "index": pairs.index.numpy(),
         "seed": np.array(pairs.seed),
         "version": np.array(VERSION),
     }
+
+
+def hand_arrays(prefix: str, hand: HandParameters) -> Arrays:
+    """Returns a batch of hands as arrays."""
+    return {f"{prefix}_{name}": getattr(hand, name).numpy() for name in _FIELDS}
+
+
+def hand_of(arrays: Mapping[str, npt.NDArray[np.generic]], prefix: str, source: str, count: int) -> HandParameters:
+    """Returns the batch of hands that arrays hold."""
+    tensors = {
+        name: torch.from_numpy(require(arrays, f"{prefix}_{name}", source, (count, *shape), "f").astype(np.float32))
+        for name, shape in _FIELDS.items()
+    }
+    return HandParameters(**tensors)
 
 
 def pairs_of(arrays: Mapping[str, npt.NDArray[np.generic]], source: str) -> DuetPairs:
@@ -170,25 +183,10 @@ def pairs_of(arrays: Mapping[str, npt.NDArray[np.generic]], source: str) -> Duet
         raise DataError(f"{source}: version must be {VERSION}; got {version}. Make the shards again with this a2p.")
     index = require(arrays, "index", source, (None,), "iu")
     count = len(index)
-    shapes: dict[str, tuple[int | None, ...]] = {
-        "global_orient": (count, 3),
-        "hand_pose": (count, 15, 3),
-        "betas": (count, 10),
-        "transl": (count, 3),
-    }
-    hands = [
-        HandParameters(
-            **{
-                name: torch.from_numpy(require(arrays, f"{side}_{name}", source, shape, "f").astype(np.float32))
-                for name, shape in shapes.items()
-            }
-        )
-        for side in ("right", "left")
-    ]
     family = torch.from_numpy(require(arrays, "family", source, (count,), "u").astype(np.uint8))
     return DuetPairs(
-        hands[0],
-        hands[1],
+        hand_of(arrays, "right", source, count),
+        hand_of(arrays, "left", source, count),
         family,
         torch.from_numpy(index.astype(np.int64)),
         int(require(arrays, "seed", source, (), "iu")),
