@@ -14,6 +14,7 @@ import tyro
 from a2p.cli.bench import Bench
 from a2p.cli.client import Client
 from a2p.cli.data import DataCommands
+from a2p.cli.evaluate import Evaluate
 from a2p.cli.exit_codes import EXIT_USAGE
 from a2p.cli.hand import HandCommands
 from a2p.cli.reconstruct import Reconstruct
@@ -25,6 +26,7 @@ _Command: TypeAlias = (
     Annotated[Reconstruct, tyro.conf.subcommand("reconstruct")]
     | Annotated[HandCommands, tyro.conf.subcommand("hand")]
     | Annotated[DataCommands, tyro.conf.subcommand("data")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Bench, tyro.conf.subcommand("bench")]
     | Annotated[Stream, tyro.conf.subcommand("stream")]
     | Annotated[Serve, tyro.conf.subcommand("serve")]
@@ -34,7 +36,7 @@ _Command: TypeAlias = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0, 1 where something failed, 2 for wrong usage."""
-    command: Reconstruct | HandCommands | DataCommands | Bench | Stream | Serve | Client = tyro.cli(
+    command: Reconstruct | HandCommands | DataCommands | Evaluate | Bench | Stream | Serve | Client = tyro.cli(
         _Command,
         prog="a2p",
         description="Two posed hand meshes from one picture.",

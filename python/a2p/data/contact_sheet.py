@@ -35,12 +35,10 @@ def contact_sheet(samples: Iterable[LoadedSample], *, columns: int = 4, tile: in
 
 def sample_tile(sample: Sample, pixels: UInt8[np.ndarray, "h w 3"], *, size: int) -> Image.Image:
     """Returns one sample's hands with the labels drawn, and a caption below."""
-    x0, y0, side = _window(sample, pixels.shape[1], pixels.shape[0])
+    window = hands_window(sample, pixels.shape[1], pixels.shape[0])
+    x0, y0, side = window
     scale = size / side
-    # Pixels have their centres at halves, in the picture and in the tile: cutting and scaling are all there is.
-    cut = Image.fromarray(pixels).transform(
-        (size, size), Image.Transform.EXTENT, (x0, y0, x0 + side, y0 + side), Image.Resampling.BILINEAR
-    )
+    cut = cut_window(Image.fromarray(pixels), window, size=size)
     pen = ImageDraw.Draw(cut)
     for name, hand in sample.hands:
         red, green, blue = (round(255 * part) for part in colour_of(name))
@@ -85,7 +83,7 @@ def _mesh_pixels(sample: Sample, hand: HandLabels) -> Float[Tensor, "v 2"]:
     return sample.project(vertices) if hand.camera is None else hand.camera.project(vertices)
 
 
-def _window(sample: Sample, width: int, height: int) -> tuple[float, float, float]:
+def hands_window(sample: Sample, width: int, height: int) -> tuple[float, float, float]:
     """Returns the square around all hands: its corner and side, px; the whole picture without boxes."""
     boxes: list[Box] = [box for _, box in sample.boxes]
     if not boxes:
@@ -95,3 +93,14 @@ def _window(sample: Sample, width: int, height: int) -> tuple[float, float, floa
     side = max(1.4 * float((high - low).max()), 32.0)
     x, y = 0.5 * (low + high) - 0.5 * side
     return float(x), float(y), side
+
+
+def cut_window(picture: Image.Image, window: tuple[float, float, float], *, size: int) -> Image.Image:
+    """Returns a square part of a picture, scaled; black beyond the border.
+
+    Pixels have their centres at halves, before and after: cutting and scaling are all there is.
+    """
+    x0, y0, side = window
+    return picture.transform(
+        (size, size), Image.Transform.EXTENT, (x0, y0, x0 + side, y0 + side), Image.Resampling.BILINEAR
+    )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from a2p.errors import ShapeError
@@ -161,21 +161,34 @@ def _touches(meshes: PairMeshes, topologies: tuple[Topology, Topology], distance
     """Returns whether the surfaces come within `PROXIMITY_M`.
 
     Vertex distances decide most samples. Only where all vertices are farther, yet an edge could be nearer, are edges
-    and faces looked at.
+    and faces looked at, and of these only those that can be near: every point of a triangle lies within its longest
+    edge over sqrt(3) of a corner.
     """
-    nearest = distances.amin(dim=-1)
-    touches = nearest <= PROXIMITY_M
-    longest = max(_longest_edge(meshes.right, topologies[0]), _longest_edge(meshes.left, topologies[1]))
-    for i in (~touches & (nearest <= PROXIMITY_M + longest)).nonzero().flatten().tolist():
+    touches = distances.amin(dim=-1) <= PROXIMITY_M
+    right_count = meshes.right.shape[1]
+    for i in (~touches).nonzero().flatten().tolist():
+        sides = ((meshes.right[i], distances[i, :right_count]), (meshes.left[i], distances[i, right_count:]))
+        near = [
+            _faces_near(vertices, topology, apart)
+            for (vertices, apart), topology in zip(sides, topologies, strict=True)
+        ]
+        if not all(bool(mask.any()) for mask in near):
+            continue
         distance = minimum_surface_distance(
             (meshes.right[i], meshes.left[i]),
-            (topologies[0].faces, topologies[1].faces),
-            (topologies[0].is_cap, topologies[1].is_cap),
+            (topologies[0].faces[near[0]], topologies[1].faces[near[1]]),
+            (topologies[0].is_cap[near[0]], topologies[1].is_cap[near[1]]),
         )
         touches[i] = float(distance) <= PROXIMITY_M
     return touches
 
 
-def _longest_edge(vertices: Float[Tensor, "n v 3"], topology: Topology) -> float:
-    corners = vertices[:, topology.faces[~topology.is_cap]]
-    return float((corners - corners.roll(1, dims=-2)).square().sum(dim=-1).amax().sqrt())
+def _faces_near(
+    vertices: Float[Tensor, "v 3"], topology: Topology, distances: Float[Tensor, " v"]
+) -> Bool[Tensor, " f"]:
+    """Returns which faces, caps apart, may have a point within `PROXIMITY_M` of the other surface."""
+    corners = vertices[topology.faces]
+    longest = (corners - corners.roll(1, dims=-2)).square().sum(dim=-1).amax(dim=-1).sqrt()
+    within = distances[topology.faces].amin(dim=-1) <= PROXIMITY_M + longest / 3**0.5
+    near: Tensor = within & ~topology.is_cap
+    return near

@@ -1,0 +1,192 @@
+"""`a2p evaluate`: the paper's tables from one command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import tyro
+
+from a2p.cli.exit_codes import EXIT_OK, EXIT_SOME_FAILED
+from a2p.errors import ConfigError
+
+if TYPE_CHECKING:
+    from a2p.data.sample import HandDataset
+    from a2p.evaluation.results_file import ResultsFile, RunResults
+    from a2p.evaluation.tables import Table
+
+Variant: TypeAlias = Literal["full", "aligned"]
+_VARIANTS_OF_TABLE: dict[int, tuple[Variant, ...]] = {
+    1: ("full",),
+    2: ("full",),
+    3: ("aligned", "full"),
+    4: ("aligned", "full"),
+    5: ("aligned", "full"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measures a2p on data sets and prints the paper's tables with our rows in them.
+
+    Goes on where an earlier run into the same folder stopped. Exit code 0: every sample was scored; 1: broken samples
+    were skipped; 2: wrong usage.
+    """
+
+    datasets: tyro.conf.Positional[tuple[str, ...]]
+    """NAME=FOLDER, as `a2p data check` names them. Example: interhand2.6m-human=/data/InterHand2.6M."""
+    table: tuple[Literal[1, 2, 3, 4, 5], ...] = (1,)
+    """Accuracy on InterHand2.6M (1) and HIC (2), ablation (3), efficiency (4), penetration (5)."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("evaluation")
+    """Folder for results.sqlite, tables, curves and reports."""
+    split: str | None = None
+    """Which split; by default each data set's test split."""
+    protocol: Literal["interwild", "intaghand", "procrustes"] = "interwild"
+    """How hands are aligned before they are compared; the paper's rows are `interwild`."""
+    variants: tuple[Variant, ...] = ()
+    """`full`: both stages; `aligned`: stage 1 alone. By default what the tables need."""
+    hand_model: str = "open"
+    """`open`, or MANO's folder, without which sets annotated with MANO have no MPVPE."""
+    joint_regressor: Path | None = None
+    """A .npy of shape (21, v): joints of truth and predictions are regressed from meshes with it."""
+    detect: bool = False
+    """Look for hands instead of taking the annotated boxes."""
+    limit: int | None = None
+    """Only so many samples, evenly spaced."""
+    workers: int = 1
+    """Processes."""
+    skip_broken: bool = False
+    """Go on behind broken samples and count them."""
+    report: bool = True
+    """Write a page with best, median and worst samples, and error curves, for each data set."""
+
+    def run(self) -> int:
+        """Evaluates what is missing, prints and writes the tables, and returns the exit code."""
+        from a2p.evaluation.results_file import ResultsFile
+
+        if not self.datasets:
+            raise ConfigError("at least one NAME=FOLDER is needed. Example: a2p evaluate hic=/data/HIC --table 2 5")
+        if self.workers < 1 or (self.limit is not None and self.limit < 1):
+            raise ConfigError(f"workers and limit must be at least 1; got {self.workers} and {self.limit}.")
+        with ResultsFile(self.out / "results.sqlite") as results:
+            evaluated = [_evaluated(self, name, results) for name in self.datasets]
+        runs = [run for done in evaluated for run in done.runs]
+        tables = _write_tables(self, evaluated, runs)
+        if self.report:
+            _write_reports(self, evaluated, tables)
+        print(f"wrote {self.out}")
+        for run in runs:
+            for sample, problem in run.problems:
+                print(f"skipped {run.info.name} {sample}: {problem}")
+        return EXIT_SOME_FAILED if any(run.problems for run in runs) else EXIT_OK
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    """One data set and its runs, a run a variant."""
+
+    dataset: HandDataset
+    runs: list[RunResults]
+
+
+def _evaluated(command: Evaluate, named: str, results: ResultsFile) -> _Evaluated:
+    """Returns the runs of all variants on one data set, evaluated as far as they were not."""
+    from importlib import metadata
+
+    from a2p.data.catalogue import open_dataset
+    from a2p.data.inspection import evenly
+    from a2p.evaluation.prediction import PipelineFactory
+    from a2p.evaluation.provenance import weights_sha256
+    from a2p.evaluation.regression import JointRegressor
+    from a2p.evaluation.results_file import RunInfo
+    from a2p.evaluation.runner import EvaluationJob, evaluate
+    from a2p.hand import HandModel
+
+    name, folder = _named_folder(named)
+    models = None if command.hand_model == "open" else HandModel.load_pair(command.hand_model)
+    dataset = open_dataset(name, folder, split=command.split, models=models)
+    regressor = (
+        JointRegressor.of_model(command.hand_model)
+        if command.joint_regressor is None
+        else JointRegressor.load(command.joint_regressor)
+    )
+    options = {"boxes": "detected" if command.detect else "given"}
+    if command.joint_regressor is not None:
+        options["joint regressor"] = command.joint_regressor.name
+    runs = []
+    for variant in _variants(command):
+        info = RunInfo(
+            dataset=name,
+            split=dataset.split,
+            variant=variant,
+            hand_model=command.hand_model if command.hand_model == "open" else "MANO",
+            weights_sha256=weights_sha256(command.hand_model),
+            code_version=metadata.version("a2p-hands"),
+            sample_count=len(dataset),
+            options=options,
+        )
+        factory = PipelineFactory(hand_model=command.hand_model, variant=variant, given_boxes=not command.detect)
+        job = EvaluationJob(dataset, factory, regressor, command.skip_broken)
+        positions = None if command.limit is None else evenly(len(dataset), command.limit)
+        with _progress(info.name, len(dataset) if positions is None else len(positions)) as advance:
+            evaluate(job, info, results, positions=positions, workers=command.workers, progress=advance)
+        runs.append(results.read(info.name))
+    return _Evaluated(dataset, runs)
+
+
+def _write_tables(command: Evaluate, evaluated: list[_Evaluated], runs: list[RunResults]) -> list[Table]:
+    """Prints and writes the tables, and how the variants of each data set differ."""
+    from a2p.evaluation.tables import comparison, paper_table
+
+    tables = [paper_table(number, runs, protocol=command.protocol) for number in command.table]
+    texts = [table.to_markdown() for table in tables]
+    for table, text in zip(tables, texts, strict=True):
+        (command.out / f"table{table.number}.md").write_text(text)
+        (command.out / f"table{table.number}.json").write_text(table.to_json())
+    for done in evaluated:
+        texts += [comparison(later, done.runs[0], protocol=command.protocol) for later in done.runs[1:]]
+    print("\n".join(texts))
+    (command.out / "tables.md").write_text("\n".join(texts))
+    return tables
+
+
+def _write_reports(command: Evaluate, evaluated: list[_Evaluated], tables: list[Table]) -> None:
+    """Writes a page and curves for every data set."""
+    from a2p.evaluation.plots import error_curves
+    from a2p.evaluation.report import html_report
+    from a2p.hand import HandModel
+
+    models = HandModel.load_pair(command.hand_model)
+    for done in evaluated:
+        name = f"{done.runs[0].info.dataset}-{done.dataset.split}"
+        page = html_report(done.dataset, done.runs, tables, models)
+        (command.out / f"report-{name}.html").write_text(page)
+        (command.out / f"errors-{name}.svg").write_text(error_curves(done.runs, protocol=command.protocol))
+
+
+def _variants(command: Evaluate) -> tuple[Variant, ...]:
+    """Returns the variants asked for, or those that the tables need: what others are compared with comes first."""
+    wanted = command.variants or [variant for number in command.table for variant in _VARIANTS_OF_TABLE[number]]
+    return tuple(sorted(set(wanted)))
+
+
+def _named_folder(named: str) -> tuple[str, Path]:
+    name, separator, folder = named.partition("=")
+    if not separator or not folder:
+        raise ConfigError(f"a data set must be given as NAME=FOLDER; got {named!r}. Example: hic=/data/HIC")
+    return name, Path(folder)
+
+
+@contextmanager
+def _progress(name: str, count: int) -> Iterator[Callable[[int], None]]:
+    """Shows a bar on a terminal; yields what moves it on."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(name, total=count)
+        yield lambda made: bar.advance(task, made)
