@@ -205,7 +205,7 @@ def test_tokens_open_the_door_and_their_absence_closes_it(tmp_path: Path) -> Non
             with Client(up.address, token=token) as client:
                 assert client(_image(1)).warnings == ("seed 1",)
                 assert len(list(client.stream([_image(1)]))) == 1
-        for wrong in (None, "", "firs", "third"):
+        for wrong in (None, "", "fir", "third"):
             with Client(up.address, token=wrong) as client:
                 with pytest.raises(AuthenticationError, match="Bearer"):
                     client(_image(1))
