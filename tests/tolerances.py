@@ -110,3 +110,13 @@ DUET_LIMITS_RAD = 1.2e-6
 """Angles of hand pairs beyond their limits after float32 axis-angles: worst 3.0e-7 over 16,384 hands."""
 DUET_VIEW_M = 9.5e-7
 """A view's meshes against the turned meshes, 0.3 to 0.9 m from the camera, float32: worst 2.4e-7 over 2,048 views."""
+DATA_PLACEMENT_M = 6e-7
+"""Fits brought from a data set's frame into the camera's, against the hand they were written from, float32."""
+DATA_PROJECTION_PX = 4e-4
+"""Keypoints through a data set's form and back, px."""
+DDIM_RELATIVE = 7e-5
+"""Steps of DDIM against diffusers, which holds its schedule in float32: worst 1.8e-5."""
+PAIR_ROUND_TRIP_M = 4.7e-7
+"""Points of pairs to numbers and back in float32: worst 1.2e-7 m over 100 pairs."""
+COMPLIANCE_RETURN_SHARE = 0.017
+"""What is left across the rays, one step back to the image from moves of 0.02: worst 0.0042."""

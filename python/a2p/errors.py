@@ -36,6 +36,10 @@ class HandModelError(A2PError, ValueError):
     """A hand model file lacks what a hand model needs."""
 
 
+class WeightsError(A2PError, ValueError):
+    """A file of network weights is damaged, or of another network than required."""
+
+
 class UnsafeFileError(A2PError, ValueError):
     """A file asks to run code or to build objects beyond the allowed ones; nothing of it ran."""
 

@@ -28,6 +28,7 @@ from a2p.perception.image import ImageInput, Pixels, load_image
 from a2p.perception.intrinsics import DEFAULT_FOV_DEG, Intrinsics, intrinsics_for
 from a2p.perception.observation import HandObservation
 from a2p.plausibility import PairEvidence, Refiner, boxes_overlap
+from a2p.plausibility.refiner import DEFAULT_METHOD, RefineMethod
 from a2p.result import Hand, Reconstruction
 from a2p.threads import one_torch_thread
 from a2p.tracking import StreamMemory, TrackingConfig
@@ -53,7 +54,7 @@ class Reconstructor:
         *,
         device: str = "auto",
         max_hands: int = 2,
-        refine: bool = True,
+        refine: bool | RefineMethod = True,
         detector: Detector | None = None,
         fov_deg: float | None = None,
     ) -> None:
@@ -63,7 +64,8 @@ class Reconstructor:
             hand_model: "open", a folder with MANO_RIGHT and MANO_LEFT, or a (right, left) pair of models.
             device: Where to compute. "auto" takes the CPU: no stage of this version runs on another device.
             max_hands: At most so many hands an image.
-            refine: Whether a right and a left hand that pass through each other are moved apart.
+            refine: Whether hands that pass through each other are made plausible; "diffusion" or "descent" says how,
+                True chooses.
             detector: What proposes hands instead of the packaged palm detector.
             fov_deg: Field of view of the larger image side where neither the call nor EXIF gives a camera.
         """
@@ -76,12 +78,12 @@ class Reconstructor:
         self.fov_deg = DEFAULT_FOV_DEG if fov_deg is None else fov_deg
         Camera.from_fov(1, 1, fov_deg=self.fov_deg)  # raises for an impossible angle
         self.max_hands = max_hands
-        self.refine = refine
+        self.refine = bool(refine)
         self.models = HandPair(*hand_model) if isinstance(hand_model, tuple) else HandModel.load_pair(str(hand_model))
         self._keypoints = {model.side: KeypointRegressor.for_model(model, "mediapipe") for model in self.models}
         self._finder = HandFinder(detector=detector)
         self._fit = KeypointFit(self.models.right, self.models.left)
-        self._refiner = Refiner(hand_model=self.models)
+        self._refiner = Refiner(hand_model=self.models, method=refine if isinstance(refine, str) else DEFAULT_METHOD)
 
     def __call__(
         self, image: ImageInput, *, boxes: Sequence[HandBox] | None = None, camera: Camera | None = None

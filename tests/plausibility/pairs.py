@@ -75,3 +75,22 @@ def interlaced(models: HandPair) -> tuple[HandParameters, HandParameters]:
     fingers_right = models.right(right).joints[[2, 5, 8, 11]].mean(dim=0)
     fingers_left = models.left(turned).joints[[2, 5, 8, 11]].mean(dim=0)
     return right, HandParameters(turned.global_orient, turned.hand_pose, turned.betas, fingers_right - fingers_left)
+
+
+def stacked(hands: list[HandParameters]) -> HandParameters:
+    """The hands as one batch."""
+    names = ("global_orient", "hand_pose", "betas", "transl")
+    return HandParameters(*(torch.stack([getattr(hand, name) for hand in hands]) for name in names))
+
+
+def stacked_near_pairs(
+    models: HandPair, count: int, *, place: tuple[float, float, float] = (0.0, 0.0, DISTANCE)
+) -> tuple[HandParameters, HandParameters]:
+    """The first near pairs as a batch, moved to a place."""
+    pairs = [near_pair(models, seed) for seed in range(count)]
+    shift = torch.tensor(place) - torch.tensor([0.0, 0.0, DISTANCE])
+    right, left = (stacked([pair[k] for pair in pairs]) for k in range(2))
+    right, left = (
+        HandParameters(hand.global_orient, hand.hand_pose, hand.betas, hand.transl + shift) for hand in (right, left)
+    )
+    return right, left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +13,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from a2p.camera import Camera
-from a2p.errors import ShapeError
+from a2p.errors import ConfigError, ShapeError
 from a2p.hand import HandModel, HandPair, HandParameters
+from a2p.hand.hand_file import read_hand_data
 from a2p.penetration import FusedPenetration, PenetrationReport
+from a2p.plausibility.compliance import Collision
 from a2p.plausibility.descent import DescentConfig, descend, settle
+from a2p.plausibility.diffusion import DiffusionConfig, Evidence, PlausibilityDiffusion
 from a2p.plausibility.gate import ALLOWED_DEPTH
 from a2p.plausibility.metric import Anatomy, EstimatorErrors, HandMetric, hand_metric
 from a2p.plausibility.pair import PairState, objective, translated_depths
 from a2p.plausibility.separation import cheapest_separation
+from a2p.plausibility.weights import load_denoiser
 
 Vector = npt.NDArray[np.float64]
 
@@ -79,21 +84,52 @@ class RefinementReport:
         )
 
 
-class Refiner:
-    """Removes penetration deeper than 1 mm from pairs of hands, at the least cost under an estimator's errors.
+RefineMethod: TypeAlias = Literal["diffusion", "descent"]
+"""How pairs are made plausible: drawn from the learned model of two hands, or moved apart at the least cost."""
 
-    Shape stays. Hands that penetrate no deeper come back as they are, to the bit; hands that do are moved until they
-    touch, not farther. The same input and seed give the same output.
+
+DEFAULT_METHOD: RefineMethod = "descent"
+"""What measures better."""
+
+
+class Refiner:
+    """Makes pairs of hands that penetrate by more than 1 mm plausible; others come back as they are, to the bit.
+
+    `diffusion` draws the pair from a learned model of two hands, given the estimate, and moves it until it only
+    touches. `descent` moves the estimate at the least cost under an estimator's errors; shape stays. The same input and
+    seed give the same output.
     """
 
     def __init__(
         self,
         hand_model: str | Path | tuple[HandModel, HandModel] = "open",
         *,
+        method: RefineMethod = DEFAULT_METHOD,
         errors: EstimatorErrors | None = None,
         descent: DescentConfig | None = None,
+        diffusion: DiffusionConfig | None = None,
+        weights: str | Path | None = None,
     ) -> None:
+        """Loads the models.
+
+        Args:
+            hand_model: "open", a folder with MANO_RIGHT and MANO_LEFT, or a (right, left) pair of models.
+            method: How pairs are made plausible.
+            errors: An estimator's errors, under which the descent moves hands.
+            descent: How far and how long to descend.
+            diffusion: How pairs are drawn.
+            weights: A denoiser's weights file instead of the packaged one.
+        """
+        if method not in ("diffusion", "descent"):
+            raise ConfigError(f"method must be 'diffusion' or 'descent'; got {method!r}.")
+        self.method = method
         self.models = HandModel.load_pair(hand_model) if isinstance(hand_model, (str, Path)) else HandPair(*hand_model)
+        self._diffusion: PlausibilityDiffusion | None = None
+        if method == "diffusion":
+            config = DiffusionConfig() if diffusion is None else diffusion
+            self._diffusion = PlausibilityDiffusion(
+                self.models, load_denoiser(weights), config, knows_shape=_is_open_hand(self.models.right)
+            )
         self._anatomies = (Anatomy.of(self.models.right), Anatomy.of(self.models.left))
         self._step = FusedPenetration(self.models.right, self.models.left)
         self._errors = EstimatorErrors() if errors is None else errors
@@ -104,15 +140,16 @@ class Refiner:
     ) -> tuple[HandParameters, HandParameters, RefinementReport]:
         """Returns both hands and what was done. Leading dimensions of the parameters are a batch of pairs.
 
-        `seed` chooses among the directions in which hands are parted that no descent parts.
+        `seed` fixes the noise that the diffusion starts from, and chooses among the directions in which hands are
+        parted that nothing else parts.
         """
         _require_pairs(right, left)
         batch = right.betas.shape[:-1]
         rights, lefts = (_flattened(hand, len(batch)) for hand in (right, left))
         states, reports = [], []
-        for i in range(len(rights.betas)):
-            state = PairState(rights[i], lefts[i])
-            refined, refinement = self._refine(state, evidence or PairEvidence(), seed)
+        evidence = evidence or PairEvidence()
+        for old in self._sampled(rights, lefts, evidence, seed):
+            refined, refinement = self._refine(old, evidence, seed)
             states.append(refined)
             reports.append(refinement)
         report = RefinementReport(tuple(reports))
@@ -124,15 +161,34 @@ class Refiner:
             report,
         )
 
-    def _refine(self, state: PairState, evidence: PairEvidence, seed: int) -> tuple[PairState, PairRefinement]:
+    def _sampled(
+        self, right: HandParameters, left: HandParameters, evidence: PairEvidence, seed: int
+    ) -> list[_Candidate]:
+        """Returns every pair with what the diffusion makes of it, all that penetrate at once."""
+        depth = Collision.of(self._step, right, left).max_depth
+        rows = (depth > ALLOWED_DEPTH).nonzero()[:, 0]
+        drawn: dict[int, PairState] = {}
+        if self._diffusion is not None and len(rows):
+            projected = self._diffusion(right[rows], left[rows], _evidence_of(evidence, len(rows)), seed=seed)
+            drawn = {
+                int(row): PairState(projected.right[k], projected.left[k])
+                for k, row in enumerate(rows)
+                if float(projected.max_depth[k]) <= ALLOWED_DEPTH
+            }
+        return [_Candidate(PairState(right[i], left[i]), float(depth[i]), drawn.get(i)) for i in range(len(depth))]
+
+    def _refine(self, candidate: _Candidate, evidence: PairEvidence, seed: int) -> tuple[PairState, PairRefinement]:
+        state = candidate.state
         before = self._measure(state)
-        if before.max_mm <= 1e3 * ALLOWED_DEPTH:
+        if candidate.depth <= ALLOWED_DEPTH:
             return state, PairRefinement(before, before, False, True, 0.0, 0.0)
-        metrics = (
-            self._metric(0, state.right, evidence.camera, evidence.confidence_right),
-            self._metric(1, state.left, evidence.camera, evidence.confidence_left),
-        )
-        refined = state.moved(self._resolve(state, metrics, seed))
+        refined = candidate.drawn
+        if refined is None:
+            metrics = (
+                self._metric(0, state.right, evidence.camera, evidence.confidence_right),
+                self._metric(1, state.left, evidence.camera, evidence.confidence_left),
+            )
+            refined = state.moved(self._resolve(state, metrics, seed))
         after = self._measure(refined)
         vertex_shift, image_shift = self._shifts(state, refined, evidence.camera)
         is_resolved = after.max_mm <= 1e3 * ALLOWED_DEPTH
@@ -192,6 +248,30 @@ class Refiner:
                     change = now.joints * (was.joints[:, 2:] / now.joints[:, 2:]) - was.joints
                 image_moves.append(change[:, :2].square().sum(dim=-1).sqrt())
         return float(torch.cat(moves).mean()), float(torch.cat(image_moves).mean())
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A pair before stage 2, how deep its hands lie in each other (m), and what the diffusion drew if that is apart."""
+
+    state: PairState
+    depth: float
+    drawn: PairState | None
+
+
+def _is_open_hand(model: HandModel) -> bool:
+    """Returns whether the model has the packaged hand's shape space, which the packaged weights were trained on."""
+    packaged = HandModel(read_hand_data("open", side=model.side))
+    return all(torch.equal(getattr(model, name), getattr(packaged, name)) for name in ("v_template", "shapedirs"))
+
+
+def _evidence_of(evidence: PairEvidence, count: int) -> Evidence:
+    """Returns what is known of each of `count` pairs of one picture."""
+    right, left = evidence.confidence_right, evidence.confidence_left
+    if right is None and left is None:
+        return Evidence(has_camera=evidence.camera is not None, weights=None)
+    both = torch.stack([torch.ones(21) if part is None else part.float() for part in (right, left)])
+    return Evidence(has_camera=evidence.camera is not None, weights=both.expand(count, 2, 21))
 
 
 def _require_pairs(right: HandParameters, left: HandParameters) -> None:

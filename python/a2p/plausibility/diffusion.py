@@ -1,0 +1,180 @@
+"""Stage 2 as the paper has it: pairs drawn from the denoiser, kept out of each other at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from a2p.errors import ConfigError
+from a2p.hand.model import HandPair
+from a2p.hand.parameters import HandParameters
+from a2p.penetration import FusedPenetration
+from a2p.plausibility.compliance import Collision, Compliance, ComplianceModel, SeenPoints, moved
+from a2p.plausibility.condition import SeenPair, pair_condition
+from a2p.plausibility.ddim import ddim_sample
+from a2p.plausibility.denoiser import Denoiser
+from a2p.plausibility.metric import EstimatorErrors
+from a2p.plausibility.pair_numbers import PairCondition, PairNumbers, PairParts
+from a2p.plausibility.projection import Projected, ProjectionConfig, project
+from a2p.plausibility.representation import PairCodec, PairFrame, frame_of
+from a2p.plausibility.schedule import NoiseSchedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiffusionConfig:
+    """How pairs are sampled."""
+
+    steps: int = 1
+    """Steps of DDIM."""
+    start_t: int | None = None
+    """Timestep that the noised estimate starts from; None starts from pure noise."""
+    eta: float = 0.0
+    """Noise of the steps: 0 none, 1 as much as the diffusion had."""
+    guidance_scale: float = 1.0
+    """Lambda of eq. 6, as a share of the step that would resolve the collision to first order; 0 for no guidance."""
+    image_scale: float = 1.0
+    """How much of the way back to seen keypoints each guided step takes."""
+    errors: EstimatorErrors = field(default_factory=lambda: EstimatorErrors(image_m=4e-3, depth_m=10e-3))
+    """What moves cost when guidance and projection part the hands."""
+    projection: ProjectionConfig | None = field(default_factory=ProjectionConfig)
+    """The final projection; None for none."""
+
+    def __post_init__(self) -> None:
+        if self.guidance_scale < 0 or self.image_scale < 0 or self.eta < 0:
+            raise ConfigError(
+                "guidance_scale, image_scale and eta must be at least 0; got "
+                f"{self.guidance_scale}, {self.image_scale} and {self.eta}."
+            )
+
+
+Collide: TypeAlias = Callable[[HandParameters, HandParameters], Collision]
+"""From pairs to how they collide."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an image says of pairs."""
+
+    has_camera: bool
+    """Whether the parameters are in a camera's frame; viewing rays run along z otherwise."""
+    weights: Float[Tensor, "b 2 21"] | None
+    """How much each keypoint of the estimate is to be held in the image, 0 to 1; None if no keypoints were seen."""
+
+
+class PlausibilityDiffusion:
+    """Samples plausible pairs given an estimate. Deterministic for one seed, batch and thread count."""
+
+    def __init__(
+        self,
+        models: HandPair,
+        denoiser: Denoiser,
+        config: DiffusionConfig,
+        *,
+        knows_shape: bool,
+        collide: Collide | None = None,
+    ) -> None:
+        """Keeps the models.
+
+        Args:
+            models: Both hands.
+            denoiser: What predicts the clean pair.
+            config: How pairs are drawn.
+            knows_shape: Whether the models have the shape space that the denoiser was trained on.
+            collide: The collision that guides; without one the exact depths.
+        """
+        self.config = config
+        self._collide = collide
+        self._denoiser = denoiser
+        self._knows_shape = knows_shape
+        self._codec = PairCodec(models)
+        self._step = FusedPenetration(models.right, models.left)
+        self._compliances = ComplianceModel(models, config.errors)
+        self._schedule = NoiseSchedule.cosine(denoiser.config.noising_steps)
+        self._timesteps = self._schedule.timesteps(config.steps, start_t=config.start_t)
+
+    @torch.no_grad()
+    def __call__(self, right: HandParameters, left: HandParameters, evidence: Evidence, *, seed: int = 0) -> Projected:
+        """Returns sampled pairs in place of the estimates (float32, one leading dimension)."""
+        seen, weights = self._see(right, left, evidence), evidence.weights
+        ones = seen.points.new_ones(seen.points.shape[:-1])
+        condition = pair_condition(
+            self._codec, seen, weights=ones if weights is None else weights, keypoints_seen=weights is not None
+        )
+        estimate = self._denoiser.normalised(condition.numbers)
+        generator = torch.Generator().manual_seed(seed)
+        first = torch.full((len(estimate),), self._timesteps[0])
+        # One draw for all pairs: what a pair becomes does not depend on its neighbours in the batch.
+        noise = torch.randn(1, estimate.shape[1], generator=generator).expand_as(estimate)
+        x_start = noise if self.config.start_t is None else self._schedule.noised(estimate, noise, first)
+        held = SeenPoints.of(seen.points, ones if weights is None else weights, has_camera=evidence.has_camera)
+        compliance = self._compliances(right, left, held)
+        guidance = _Guidance(self, seen, held if weights is not None else None, compliance)
+        x_0 = ddim_sample(
+            self._schedule,
+            lambda x_t, t: self._denoise(x_t, t, condition),
+            x_start,
+            self._timesteps,
+            eta=self.config.eta,
+            generator=generator,
+            guide=guidance if self.config.guidance_scale > 0 else None,
+        )
+        sampled = guidance.hands(x_0)
+        if self.config.projection is None:
+            return Projected(*sampled, Collision.of(self._step, *sampled).max_depth)
+        return project(self._step, compliance, *sampled, self.config.projection)
+
+    def _denoise(self, x_t: Float[Tensor, "b 215"], t: int, condition: PairCondition) -> Float[Tensor, "b 215"]:
+        with torch.inference_mode():
+            x_0: Tensor = self._denoiser(x_t, torch.full((len(x_t),), t), condition)
+        return x_0
+
+    def _collided(self, right: HandParameters, left: HandParameters) -> Collision:
+        if self._collide is not None:
+            return self._collide(right, left)
+        return Collision.of(self._step, right, left)
+
+    def _see(self, right: HandParameters, left: HandParameters, evidence: Evidence) -> SeenPair:
+        points = self._codec.points(right, left)
+        frame = frame_of(points, has_camera=evidence.has_camera)
+        return SeenPair(right, left, points, frame, Collision.of(self._step, right, left))
+
+
+class _Guidance:
+    """Corrects estimates of x_0: out of the collision, and back to the keypoints that the image shows."""
+
+    def __init__(
+        self, owner: PlausibilityDiffusion, seen: SeenPair, held: SeenPoints | None, compliance: Compliance
+    ) -> None:
+        self._owner = owner
+        self._seen = seen
+        self._held = held
+        self._compliance = compliance
+
+    def __call__(self, x_0: Float[Tensor, "b 215"], t: int) -> Float[Tensor, "b 215"]:  # noqa: ARG002 - at every step
+        owner, config = self._owner, self._owner.config
+        right, left = self.hands(x_0)
+        if self._held is not None and config.image_scale > 0:
+            residual = self._held.residual(owner._codec.points(right, left))
+            right, left = moved(right, left, config.image_scale * self._compliance.returning(residual))
+        collision = owner._collided(right, left)
+        move = self._compliance.resolving(collision, longest=2.0)
+        right, left = moved(right, left, config.guidance_scale * move)
+        return owner._denoiser.normalised(owner._codec.encode(right, left, self._frame))
+
+    @property
+    def _frame(self) -> PairFrame:
+        return self._seen.frame
+
+    def hands(self, x_0: Float[Tensor, "b 215"]) -> tuple[HandParameters, HandParameters]:
+        """Returns the hands of normalised numbers; shapes stay the estimate's where the denoiser does not know them."""
+        numbers: PairNumbers = self._owner._denoiser.restored(x_0)
+        if not self._owner._knows_shape:
+            parts = PairParts.of(numbers)
+            own = torch.stack([self._seen.right.betas, self._seen.left.betas], dim=1)
+            numbers = PairParts(parts.rot6d, own, parts.relative).numbers
+        return self._owner._codec.decode(numbers, self._frame)
