@@ -242,3 +242,19 @@ def test_models_and_observations_that_do_not_fit_are_refused() -> None:
         replace(good, pairs=((0, 0),))
     with pytest.raises(ConfigError, match="sigma_2d must be positive"):
         KeypointFitConfig(sigma_2d=0.0)
+
+
+def test_two_pairs_of_hands_are_fitted_as_each_alone() -> None:
+    first, second = two_hands(0), two_hands(1)
+    both = KeypointObservations(
+        is_right=torch.cat([first.is_right, second.is_right]),
+        keypoints_2d=torch.cat([first.keypoints_2d, second.keypoints_2d]),
+        confidence=torch.cat([first.confidence, second.confidence]),
+        keypoints_3d=None
+        if first.keypoints_3d is None or second.keypoints_3d is None
+        else torch.cat([first.keypoints_3d, second.keypoints_3d]),
+        pairs=((1, 0), (3, 2)),
+    )
+    together = fitter().fit(both, CAMERA)
+    alone = fitter().fit(replace(second, pairs=((1, 0),)), CAMERA)
+    torch.testing.assert_close(together.keypoints_3d[2:], alone.keypoints_3d, rtol=0, atol=1e-4)

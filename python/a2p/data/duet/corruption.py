@@ -58,7 +58,7 @@ def noisy_pairs(
     """
     pairs, count = viewed.pairs, len(viewed.pairs)
     spreads = [
-        _ErrorSpread.of(model, hand, errors) for model, hand in ((models.right, pairs.right), (models.left, pairs.left))
+        ErrorSpread.of(model, hand, errors) for model, hand in ((models.right, pairs.right), (models.left, pairs.left))
     ]
     betas_noise = 0.3 * torch.randn(count, 10, generator=generator)
     result: CorruptedPairs | None = None
@@ -83,7 +83,7 @@ def max_depths(models: HandPair, right: HandParameters, left: HandParameters) ->
 
 
 @dataclass(frozen=True)
-class _ErrorSpread:
+class ErrorSpread:
     """How one hand of each pair may err: a normal distribution of 28 unknowns about the truth."""
 
     model: HandModel
@@ -94,7 +94,7 @@ class _ErrorSpread:
     """Lower Cholesky factor of the precision."""
 
     @classmethod
-    def of(cls, model: HandModel, hand: HandParameters, errors: EstimatorErrors) -> _ErrorSpread:
+    def of(cls, model: HandModel, hand: HandParameters, errors: EstimatorErrors) -> ErrorSpread:
         """Returns the errors that leave the keypoints near where they are seen."""
         anatomy = HandAnatomy.from_rest_joints(model.J_template.double(), side=model.side)
         angles = anatomy.angles(hand.hand_pose.double())

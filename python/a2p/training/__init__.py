@@ -1,0 +1,1 @@
+"""Training of the networks. What is trained is defined beside the code that runs it."""
