@@ -1,0 +1,205 @@
+"""Compares ways to make two hands plausible, on held-out duet pairs with both kinds of estimates.
+
+    python benchmarks/eval_plausibility.py PAIRS [--first 3000] [-n 2000] [--weights FILE] [--out docs/plausibility]
+
+PAIRS is a folder of `a2p data duet` whose pairs from `--first` on took no part in training. Figures of every row are
+kept in `--cache`; a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import statistics
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from a2p.data.duet import load_shards, noisy_pairs, view_pairs
+from a2p.evaluation import (
+    DEFINITIONS,
+    Accuracy,
+    PairMeshes,
+    Plausibility,
+    SampleErrors,
+    SamplePlausibility,
+    TwoHands,
+    sample_errors,
+    sample_plausibility,
+)
+from a2p.hand import HandModel, HandParameters
+from a2p.plausibility.representation import PairCodec
+from a2p.plausibility.weights import DEFAULT_WEIGHTS, read_origin
+from a2p.threads import one_torch_thread
+from a2p.training.estimates import fitted_estimates
+from benchmarks.plausibility_methods import Estimates, Hands, Method, ablations, methods
+
+KINDS = {"noise": "errors drawn on the parameters", "fit": "a fit to jittered, partly hidden keypoints"}
+CHUNK = 64
+
+
+class HeldOut:
+    """Clean pairs and what an estimator made of them, all of which penetrate."""
+
+    def __init__(self, kind: str, truth: Hands, estimates: Estimates) -> None:
+        self.kind, self.truth, self.estimates = kind, truth, estimates
+        self.models = HandModel.load_pair("open")
+        self.codec = PairCodec(self.models)
+
+    @classmethod
+    def make(cls, folder: Path, kind: str, first: int, count: int) -> HeldOut:
+        """Returns the estimates of one kind, in chunks that do not depend on how many follow."""
+        models = HandModel.load_pair("open")
+        pairs = load_shards(folder)[first : first + count]
+        truth, found, weights = [], [], []
+        for start in range(0, len(pairs), CHUNK):
+            generator = torch.Generator().manual_seed(1_000_000 + first + start)
+            chunk = pairs[start : start + CHUNK]
+            viewed = view_pairs(chunk[:1], models, generator)
+            if kind == "noise":
+                viewed = view_pairs(chunk, models, generator)
+                noisy = noisy_pairs(viewed, models, generator)
+                rows = noisy.penetrates
+                truth.append((viewed.pairs.right[rows], viewed.pairs.left[rows]))
+                found.append((noisy.right[rows], noisy.left[rows]))
+            else:
+                fitted = fitted_estimates(chunk, models, generator)
+                truth.append(fitted.clean)
+                found.append(fitted.estimate)
+                weights.append(fitted.weights)
+        estimates = Estimates(
+            _cat([hands[0] for hands in found]),
+            _cat([hands[1] for hands in found]),
+            torch.cat(weights) if weights else None,
+            viewed.camera,
+        )
+        return cls(kind, (_cat([hands[0] for hands in truth]), _cat([hands[1] for hands in truth])), estimates)
+
+    def score(self, hands: Hands, rows: slice) -> tuple[SampleErrors, SamplePlausibility]:
+        """Returns the errors and the plausibility of what a method made of some pairs."""
+        truth = (self.truth[0][rows], self.truth[1][rows])
+        with torch.no_grad():
+            meshes = [
+                PairMeshes(self.models.right(right).vertices, self.models.left(left).vertices)
+                for right, left in (hands, truth)
+            ]
+        two = [
+            TwoHands(self.codec.points(*h).detach(), torch.stack([m.right, m.left], dim=1))
+            for h, m in zip((hands, truth), meshes, strict=True)
+        ]
+        topologies = (self.models.right.topology, self.models.left.topology)
+        return sample_errors(*two), sample_plausibility(meshes[0], topologies, meshes[1])
+
+
+def evaluate(method: Method, held_out: HeldOut, cache: Path) -> dict[str, float]:
+    """Returns a method's figures, from the cache if they are there."""
+    if cache.is_file():
+        stored: dict[str, float] = json.loads(cache.read_text())
+        return stored
+    errors, plausible = [], []
+    for start in range(0, len(held_out.estimates), CHUNK):
+        rows = slice(start, start + CHUNK)
+        with one_torch_thread():
+            found = held_out.score(method(held_out.estimates[rows]), rows)
+        errors.append(found[0])
+        plausible.append(found[1])
+    accuracy = Accuracy.of(SampleErrors.cat(errors))
+    figures = {
+        "count": len(held_out.estimates),
+        "mpjpe_mm": accuracy.mpjpe_mm.all,
+        "mpvpe_mm": accuracy.mpvpe_mm.all,
+        "mrrpe_mm": accuracy.mrrpe_mm,
+        **asdict(Plausibility.of(SamplePlausibility.cat(plausible))),
+        **timings(method, held_out.estimates),
+    }
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.write_text(json.dumps(figures))
+    return figures
+
+
+def timings(method: Method, estimates: Estimates) -> dict[str, float]:
+    """Returns milliseconds a sample at batch 1 (median) and at batch 64."""
+    with one_torch_thread():
+        method(estimates[:1])
+        ones = []
+        for i in range(min(20, len(estimates))):
+            start = time.perf_counter()
+            method(estimates[i : i + 1])
+            ones.append(1e3 * (time.perf_counter() - start))
+        start = time.perf_counter()
+        method(estimates[:CHUNK])
+        many = 1e3 * (time.perf_counter() - start) / min(CHUNK, len(estimates))
+    return {"batch_1_ms": statistics.median(ones), "batch_64_ms": many}
+
+
+def table(rows: dict[str, dict[str, float]]) -> str:
+    """The figures as Markdown."""
+    lines = [
+        "| method | MPJPE | MPVPE | MRRPE, mm | PenVol, cm3 | PenDist, cm | MaxPen, mm | PenRate | ContactKept "
+        "| ProxRatio | ms, batch 1 | ms, batch 64 |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, f in rows.items():
+        lines.append(
+            f"| {name} | {f['mpjpe_mm']:.2f} | {f['mpvpe_mm']:.2f} | {f['mrrpe_mm']:.2f} | {f['pen_vol_cm3']:.4f} "
+            f"| {f['pen_dist_cm']:.4f} | {f['max_pen_mm']:.2f} | {100 * f['pen_rate']:.1f} % "
+            f"| {100 * f['contact_kept']:.1f} % | {100 * f['prox_ratio']:.1f} % | {f['batch_1_ms']:.1f} "
+            f"| {f['batch_64_ms']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Evaluates every row for both kinds of estimates; writes Markdown, JSON and plots."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("-n", "--count", type=int, default=2000)
+    parser.add_argument("--ablation-count", type=int, default=400, help="pairs for the ablations")
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--out", type=Path, default=Path("docs/plausibility"))
+    parser.add_argument("--cache", type=Path, default=Path("out/plausibility"))
+    parser.add_argument("--only", nargs="*", help="parts of names of rows")
+    options = parser.parse_args()
+    digest = hashlib.sha256(options.weights.read_bytes()).hexdigest()[:10]
+    report: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    parts = {"methods": (methods, options.count), "ablations": (ablations, options.ablation_count)}
+    for part, (make, count) in parts.items():
+        for kind in KINDS:
+            held_out = HeldOut.make(options.pairs, kind, options.first, count)
+            for name, method in make(options.weights).items():
+                if options.only and not any(word in name for word in options.only):
+                    continue
+                cache = options.cache / f"{digest}-{options.first}-{count}" / f"{kind}-{name}.json"
+                figures = evaluate(method, held_out, cache)
+                report.setdefault(part, {}).setdefault(kind, {})[name] = figures
+                print(table({f"{kind}: {name}": figures}).splitlines()[-1], flush=True)
+    write(report, options.out, options.weights)
+
+
+def write(report: dict[str, dict[str, dict[str, dict[str, float]]]], out: Path, weights: Path) -> None:
+    """Writes results.json, results.md and, where matplotlib is, the plots."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_text(json.dumps({"weights": asdict(read_origin(weights)), **report}, indent=1) + "\n")
+    text = ["# Stage 2 on held-out pairs", ""]
+    for part, kinds in report.items():
+        for kind, rows in kinds.items():
+            count = int(next(iter(rows.values()))["count"])
+            text += [f"## {part.capitalize()}: {KINDS[kind]} ({count} pairs that penetrate)", "", table(rows), ""]
+    text += ["## Definitions", "", *(f"- {name}: {what}." for name, what in DEFINITIONS.items()), ""]
+    (out / "results.md").write_text("\n".join(text))
+    from benchmarks.plot_plausibility import draw_report
+
+    draw_report(report, out)
+
+
+def _cat(hands: list[HandParameters]) -> HandParameters:
+    names = ("global_orient", "hand_pose", "betas", "transl")
+    return HandParameters(*(torch.cat([getattr(hand, name) for hand in hands]) for name in names))
+
+
+if __name__ == "__main__":
+    main()
