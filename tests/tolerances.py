@@ -120,3 +120,9 @@ PAIR_ROUND_TRIP_M = 4.7e-7
 """Points of pairs to numbers and back in float32: worst 1.2e-7 m over 100 pairs."""
 COMPLIANCE_RETURN_SHARE = 0.017
 """What is left across the rays, one step back to the image from moves of 0.02: worst 0.0042."""
+
+
+MIRRORED_NETWORK = 4e-6
+"""Outputs for exchanged crops, mirrored hands and an absent hand: worst 1e-6, the order in which sums are taken."""
+LOSS_OF_TRUTH = 4e-6
+"""Parts of the alignment loss for outputs that equal the labels: worst 1e-6, of float32 rotations."""

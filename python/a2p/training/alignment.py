@@ -1,0 +1,288 @@
+"""Trains the network of stage 1: a plain loop that can be stopped and resumed at any step.
+
+    python -m a2p.training.alignment --out RUN [--recipe compact_cpu] [--pairs PAIRS] [--max-seconds 500]
+    torchrun --nproc-per-node 4 -m a2p.training.alignment ...     (several GPUs)
+
+A step draws its pictures and all else from the seed and its own number alone, so that a resumed run takes the steps
+that it would have taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from a2p.alignment.batch import AlignmentBatch, AlignmentOutput
+from a2p.alignment.encoder import EfficientNetLite0
+from a2p.alignment.imagenet import load_lite0
+from a2p.alignment.losses import AlignmentCriterion, AlignmentLosses, masked_mean
+from a2p.alignment.network import AlignmentNetwork
+from a2p.alignment.teachers import Teacher, TogetherTeacher
+from a2p.alignment.weights import AlignmentOrigin, save_alignment
+from a2p.errors import ConfigError
+from a2p.hand import HandModel
+from a2p.training.alignment_pictures import TrainingPictures
+from a2p.training.alignment_recipe import RECIPES, AlignmentTraining
+from a2p.training.picture_grid import save_grid
+from a2p.training.runs import (
+    WEIGHTS,
+    Deadline,
+    Worker,
+    average,
+    load_checkpoint,
+    save_checkpoint,
+    seed_of,
+    write_log,
+)
+
+GRID = "predictions.png"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How wrong the averaged network is on pictures that it never saw, without a teacher."""
+
+    keypoints_2d: Float[Tensor, ""]
+    """Mean distance in the crop, in hundredths of its side."""
+    mpjpe_mm: Float[Tensor, ""]
+    """Of the posed hand's keypoints about the wrist keypoint."""
+    mrrpe_mm: Float[Tensor, ""]
+
+
+class AlignmentTrainer:
+    """The state of one run: network, averaged network, optimiser, step."""
+
+    def __init__(self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None = None) -> None:
+        self.recipe, self.worker = recipe, worker
+        self.pictures = TrainingPictures(recipe, worker, pairs=pairs)
+        self.teacher = teacher_of(recipe)
+        config = recipe.network.with_priors({} if self.teacher is None else self.teacher.channels)
+        torch.manual_seed(recipe.seed)
+        self.network = self._placed(AlignmentNetwork(config))
+        if recipe.imagenet:
+            _start_from_imagenet(self.network)
+        self.averaged = self._placed(AlignmentNetwork(config)).requires_grad_(False)
+        self.averaged.load_state_dict(self.network.state_dict())
+        self.criterion = AlignmentCriterion(HandModel.load("open", side="right"), recipe.loss).to(worker.device)
+        self.parallel: nn.Module = self.network
+        if worker.count > 1:
+            self.parallel = nn.parallel.DistributedDataParallel(self.network, find_unused_parameters=True)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self.step = 0
+
+    def take_step(self) -> AlignmentLosses:
+        """Trains on the next batch and returns its losses."""
+        batch = self.pictures.batch(self.step)
+        self.network.train()
+        output = self._run(self.parallel, batch)
+        found = self.criterion(output, batch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.rate(self.step)
+        self.optimiser.zero_grad(set_to_none=True)
+        found.total(self.recipe.loss).backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.longest_gradient)
+        self.optimiser.step()
+        average(self.averaged, self.network, keep=self.recipe.ema, step=self.step)
+        self.step += 1
+        return AlignmentLosses(*(getattr(found, item.name).detach() for item in fields(found)))
+
+    @torch.no_grad()
+    def check(self) -> HeldOut:
+        """Returns how wrong the averaged network is on the held-out pictures."""
+        self.averaged.eval()
+        parts = []
+        for start in range(0, self.recipe.held_out, self.recipe.batch):
+            batch = self.pictures.held_out(start, min(self.recipe.batch, self.recipe.held_out - start))
+            parts.append(self._errors(self._float(self._autocast(self.averaged, batch)), batch))
+        return HeldOut(*(torch.stack([getattr(p, item.name) for p in parts]).mean() for item in fields(HeldOut)))
+
+    @torch.no_grad()
+    def save(self, folder: Path, commit: str) -> None:
+        """Writes the checkpoint and the averaged weights."""
+        recipe = _plain(self.recipe)
+        save_checkpoint(
+            folder,
+            {
+                "step": self.step,
+                "recipe": recipe,
+                "network": self.network.state_dict(),
+                "averaged": self.averaged.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+            },
+        )
+        text = json.dumps(recipe, sort_keys=True)
+        origin = AlignmentOrigin("rendered duet pictures", text, commit, self.step * self.recipe.batch)
+        save_alignment(self.averaged, folder / WEIGHTS, origin)
+
+    @torch.no_grad()
+    def draw(self, path: Path) -> None:
+        """Writes a grid of held-out crops with the averaged network's keypoints."""
+        self.averaged.eval()
+        batch = self.pictures.held_out(0, min(24, self.recipe.held_out))
+        save_grid(path, batch, self._float(self._autocast(self.averaged, batch)).keypoints_25d)
+
+    def resume(self, folder: Path) -> None:
+        """Takes up the run in a folder, if there is one; the recipe must be the same."""
+        state = load_checkpoint(folder, _plain(self.recipe), self.worker.device)
+        if state is None:
+            return
+        self.step = int(state["step"])
+        self.network.load_state_dict(state["network"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def _run(self, network: nn.Module, batch: AlignmentBatch) -> AlignmentOutput:
+        if self.teacher is None:
+            return self._float(self._autocast(network, batch))
+        generator = torch.Generator().manual_seed(seed_of(self.recipe.seed, self.step, self.worker.rank) + 1)
+        drawn = torch.rand(len(batch), generator=generator) < self.recipe.from_image
+        return self._float(self._autocast(network, batch, self.teacher(batch), drawn.float().to(self.worker.device)))
+
+    def _autocast(self, network: nn.Module, batch: AlignmentBatch, *arguments: object) -> AlignmentOutput:
+        with torch.autocast(self.worker.device.type, torch.bfloat16, enabled=self.recipe.bf16):
+            output: AlignmentOutput = network(batch.given, *arguments)
+        return output
+
+    @staticmethod
+    def _float(output: AlignmentOutput) -> AlignmentOutput:
+        values = {item.name: getattr(output, item.name) for item in fields(output)}
+        return AlignmentOutput(**{name: None if value is None else value.float() for name, value in values.items()})
+
+    def _errors(self, output: AlignmentOutput, batch: AlignmentBatch) -> HeldOut:
+        labels, present = batch.labels, batch.given.present
+        posed = self.criterion.keypoints(output)
+        flat = (output.keypoints_25d - labels.keypoints_25d)[..., :2].norm(dim=-1)
+        solid = (posed - labels.keypoints_3d).norm(dim=-1)
+        apart = (output.relative_translation - labels.relative_translation).norm(dim=-1)
+        return HeldOut(
+            100.0 * masked_mean(flat, labels.keypoints_2d_valid & present[..., None]),
+            1e3 * masked_mean(solid, labels.keypoints_3d_valid & present[..., None]),
+            1e3 * masked_mean(apart, labels.relative_valid & present.all(dim=1)),
+        )
+
+    def _placed(self, network: AlignmentNetwork) -> AlignmentNetwork:
+        form = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
+        return network.to(device=self.worker.device, memory_format=form)  # type: ignore[call-overload,no-any-return]
+
+
+def teacher_of(recipe: AlignmentTraining) -> Teacher | None:
+    """Returns the teacher of a recipe, with the priors that the recipe asks for."""
+    if recipe.teacher == "none":
+        return None
+    if recipe.teacher == "mediapipe":
+        from importlib.resources import files
+
+        from a2p.alignment.teachers.mediapipe import MediapipeTeacher
+
+        model = Path(str(files("a2p.perception") / "assets" / "hand_landmark_full.tflite"))
+        return TogetherTeacher([MediapipeTeacher(model)], priors=recipe.priors)
+    from a2p.alignment.teachers.oracle import OracleTeacher
+
+    return TogetherTeacher([OracleTeacher()], priors=recipe.priors)
+
+
+def train(
+    recipe: AlignmentTraining,
+    out: Path,
+    *,
+    pairs: Path | None = None,
+    device: str = "auto",
+    max_seconds: float | None = None,
+    commit: str = "unknown",
+) -> int:
+    """Trains, or goes on training, until the recipe's last step or for `max_seconds`; returns the steps taken so far.
+
+    `out` receives the checkpoint, the averaged weights, a line of JSON for every `log_every` steps, and a picture of
+    predictions.
+    """
+    deadline = Deadline(max_seconds)
+    out.mkdir(parents=True, exist_ok=True)
+    with Worker.joined(device) as worker:
+        trainer = AlignmentTrainer(recipe, worker, pairs=pairs)
+        try:
+            trainer.resume(out)
+            _loop(trainer, out, deadline, commit)
+        finally:
+            trainer.pictures.close()
+    return trainer.step
+
+
+def _loop(trainer: AlignmentTrainer, out: Path, deadline: Deadline, commit: str) -> None:
+    recipe, is_first = trainer.recipe, trainer.worker.rank == 0
+    recent: list[AlignmentLosses] = []
+    while trainer.step < recipe.steps and not deadline.is_over(trainer.worker):
+        recent.append(trainer.take_step())
+        is_last = trainer.step == recipe.steps
+        if is_first and (is_last or trainer.step % recipe.log_every == 0):
+            names = [item.name for item in fields(AlignmentLosses)]
+            means = {name: float(torch.stack([getattr(part, name) for part in recent]).mean()) for name in names}
+            _log(out, trainer, "training", means)
+            recent = []
+        if is_first and (is_last or trainer.step % recipe.check_every == 0):
+            found = trainer.check()
+            _log(out, trainer, "held_out", {item.name: float(getattr(found, item.name)) for item in fields(HeldOut)})
+            trainer.draw(out / GRID)
+            trainer.save(out, commit)
+    if is_first:
+        trainer.save(out, commit)
+
+
+def _log(out: Path, trainer: AlignmentTrainer, kind: str, values: dict[str, float]) -> None:
+    counts = {"step": trainer.step, "samples": trainer.step * trainer.recipe.batch, "kind": kind}
+    write_log(out, {**counts, **values, "learning_rate": trainer.recipe.rate(trainer.step)})
+
+
+def _plain(recipe: AlignmentTraining) -> dict[str, object]:
+    """Returns a recipe as JSON would give it back."""
+    stored: dict[str, object] = json.loads(json.dumps(asdict(recipe)))
+    return stored
+
+
+def _start_from_imagenet(network: AlignmentNetwork) -> None:
+    first, second = network.image_encoder, network.alignment_encoder
+    if not isinstance(first, EfficientNetLite0):
+        raise ConfigError("imagenet starts EfficientNet-Lite0 alone; set it to false for a ResNet-50.")
+    whole = EfficientNetLite0()
+    load_lite0(whole)
+    first.load_state_dict(whole.state_dict())
+    own = second.state_dict()
+    second.load_state_dict({name: value for name, value in whole.state_dict().items() if name in own})
+
+
+def main() -> None:
+    """Reads the command line and trains."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--recipe", default="compact_cpu", help=f"a JSON file, or one of {RECIPES.name}")
+    parser.add_argument("--pairs", type=Path, help="folder of duet pairs that touch")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    parser.add_argument("--max-seconds", type=float, help="stop after so long; the same command goes on")
+    parser.add_argument("--commit", default="unknown", help="of the code, for the model card")
+    options = parser.parse_args()
+    recipe = recipe_of(options.recipe)
+    steps = train(
+        recipe,
+        options.out,
+        pairs=options.pairs,
+        device=options.device,
+        max_seconds=options.max_seconds,
+        commit=options.commit,
+    )
+    print(f"{steps} of {recipe.steps} steps; {options.out / WEIGHTS}")
+
+
+def recipe_of(name: str) -> AlignmentTraining:
+    """Returns the recipe in a JSON file, or the packaged one of that name."""
+    return AlignmentTraining.read(Path(name)) if name.endswith(".json") else AlignmentTraining.packaged(name)
+
+
+if __name__ == "__main__":
+    main()

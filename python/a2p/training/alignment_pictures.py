@@ -1,0 +1,106 @@
+"""Pictures for the alignment network: rendered, cut to crops, mixed by weight, and made ahead of time."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from a2p.alignment.batch import AlignmentBatch, AlignmentInput, AlignmentLabels
+from a2p.data.duet import DuetPairs, load_shards
+from a2p.data.duet_images import DuetImages, ImageSettings
+from a2p.data.duet_images.renderer import PictureRenderer
+from a2p.data.duet_images.settings import CameraSettings
+from a2p.errors import ConfigError
+from a2p.hand import HandModel
+from a2p.training.alignment_recipe import AlignmentTraining, PictureSource
+from a2p.training.hand_crops import hand_crops
+from a2p.training.runs import Worker, seed_of
+
+_HELD_OUT_SEED = 1_000_003
+"""Added to a source's seed for the pictures that are never trained on."""
+
+
+class TrainingPictures:
+    """The batches of a recipe: batch k is the same however the run is sliced."""
+
+    def __init__(self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None, threads: int = 0) -> None:
+        self.recipe, self.worker = recipe, worker
+        self._models = HandModel.load_pair()
+        renderer = PictureRenderer(self._models)
+        shown = _pairs(recipe, pairs)
+
+        def images(source: PictureSource, seed: int) -> DuetImages:
+            camera = CameraSettings(hand_crop=source.hand_crop, union_crop=source.union_crop, mirror_left=False)
+            settings = ImageSettings(size_px=recipe.picture_px, camera=camera)
+            touching = shown if source.touching else None
+            return DuetImages(settings, pairs=touching, renderer=renderer, seed=seed, threads=threads)
+
+        self._sources = [images(source, source.seed) for source in recipe.sources]
+        self._held_out = [images(source, source.seed + _HELD_OUT_SEED) for source in recipe.sources]
+        self._ahead: dict[int, Future[AlignmentBatch]] = {}
+        self._maker = ThreadPoolExecutor(1)
+
+    def batch(self, step: int) -> AlignmentBatch:
+        """Returns a step's batch for this process, and begins the next one."""
+        future = self._ahead.pop(step, None) or self._maker.submit(self._make, step)
+        if step + 1 < self.recipe.steps:
+            self._ahead = {step + 1: self._maker.submit(self._make, step + 1)}
+        return future.result()
+
+    def held_out(self, start: int, count: int) -> AlignmentBatch:
+        """Returns some of the pictures that are never trained on."""
+        generator = torch.Generator().manual_seed(seed_of(self.recipe.seed, start, 10_007))
+        first = start // len(self._held_out)
+        each = -(-count // len(self._held_out))
+        return joined([self._cut(images, first, each, generator) for images in self._held_out])
+
+    def close(self) -> None:
+        """Stops making batches."""
+        self._maker.shutdown(cancel_futures=True)
+
+    def _make(self, step: int) -> AlignmentBatch:
+        share = self.recipe.batch // self.worker.count
+        generator = torch.Generator().manual_seed(seed_of(self.recipe.seed, step, self.worker.rank))
+        weights = torch.tensor([source.weight for source in self.recipe.sources])
+        drawn = torch.multinomial(weights, share, replacement=True, generator=generator)
+        counts = torch.bincount(drawn, minlength=len(weights)).tolist()
+        first = (step * self.worker.count + self.worker.rank) * share
+        parts = zip(self._sources, counts, strict=True)
+        return joined([self._cut(images, first, count, generator) for images, count in parts if count])
+
+    def _cut(self, images: DuetImages, first: int, count: int, generator: torch.Generator) -> AlignmentBatch:
+        return hand_crops(
+            images.batch(np.arange(first, first + count)),
+            self._models,
+            generator,
+            size=self.recipe.network.crop_px,
+            settings=self.recipe.crops,
+            device=self.worker.device,
+        )
+
+
+def joined(parts: list[AlignmentBatch]) -> AlignmentBatch:
+    """Returns batches as one."""
+
+    def together(kind: type[Any], pieces: list[Any]) -> Any:
+        return kind(**{item.name: torch.cat([getattr(piece, item.name) for piece in pieces]) for item in fields(kind)})
+
+    return AlignmentBatch(
+        together(AlignmentInput, [part.given for part in parts]),
+        together(AlignmentLabels, [part.labels for part in parts]),
+    )
+
+
+def _pairs(recipe: AlignmentTraining, folder: Path | None) -> DuetPairs | None:
+    if not any(source.touching for source in recipe.sources):
+        return None
+    if folder is None:
+        raise ConfigError(
+            "a source of this recipe shows touching hands: make pairs with `a2p data duet` and give their folder."
+        )
+    return load_shards(folder)

