@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from a2p.alignment.batch import AlignmentBatch, AlignmentInput, AlignmentLabels, boxes
-from a2p.alignment.network import AlignmentConfig
+from a2p.alignment.network import AlignmentConfig, AlignmentNetwork
 from a2p.hand import HandModel
 from a2p.hand.keypoints import KeypointRegressor
 from a2p.hand.rotations import rotmat_from_rotvec
@@ -26,6 +26,17 @@ def small_volume(**changes: object) -> AlignmentConfig:
     """Returns the same with the paper's heads."""
     heads = {"keypoint_head": "volume", "relative_head": "volume", "parameter_hidden": 0, "token_stride": 32}
     return small(**(heads | changes))
+
+
+def network_of(config: AlignmentConfig, seed: int = 0) -> AlignmentNetwork:
+    """Returns a network whose heads, which start near zero, say something about the picture."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = AlignmentNetwork(config).eval().requires_grad_(False)
+        head = network.parameters_head
+        for layer in (network.keypoints.logits, head.root, head.pose, head.betas, head.camera):
+            torch.nn.init.normal_(layer.weight, std=0.3)
+    return network
 
 
 def batch_of(count: int, model: HandModel, *, size: int = 64, seed: int = 0) -> AlignmentBatch:

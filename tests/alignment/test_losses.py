@@ -15,7 +15,7 @@ from a2p.hand import HandModel
 from a2p.hand.keypoints import KeypointRegressor
 from a2p.hand.rotations import rot6d_from_rotmat
 from tests.alignment.networks import ORACLE, batch_of, small
-from tests.tolerances import LOSS_OF_TRUTH
+from tests.tolerances import LOSS_OF_TRUTH, PROJECTION_OF_TRUTH
 
 WEIGHTS = AlignmentLossWeights(heatmaps=1.0)
 
@@ -58,7 +58,7 @@ def test_the_truth_has_no_loss(right_hand: HandModel) -> None:
     for item in fields(AlignmentLosses):
         if item.name not in ("heatmaps", "projection"):
             assert float(getattr(found, item.name)) <= LOSS_OF_TRUTH, item.name
-    assert float(found.projection) < 1e-3  # cells; the wrist's depth is found by a division that costs digits
+    assert float(found.projection) <= PROJECTION_OF_TRUTH
 
 
 def test_known_errors_have_known_losses(right_hand: HandModel) -> None:
@@ -91,7 +91,7 @@ def test_masks_hide_labels_whatever_they_are(
     mask: str, labels: tuple[str, ...], parts: tuple[str, ...], right_hand: HandModel
 ) -> None:
     batch = batch_of(3, right_hand)
-    output = AlignmentNetwork(small()).eval()(batch.given)
+    output = AlignmentNetwork(small()).eval().requires_grad_(False)(batch.given)
     criterion = AlignmentCriterion(right_hand, WEIGHTS)
     valid: Tensor = getattr(batch.labels, mask).clone()
     valid[1] = False

@@ -184,9 +184,7 @@ def test_sapiens_normalises_as_its_authors_do(tmp_path: Path, right_hand: HandMo
 
 def test_rotary_places_tell_patches_apart() -> None:
     torch.manual_seed(4)
-    encoder = Sapiens2Encoder(VitShape(32, 1, 4, 40), (4,), 8).eval()
-    same = torch.rand(1, 3, 16, 16).repeat(1, 1, 4, 3)
-    assert float(encoder(same).std(dim=(2, 3)).max()) < 1e-5  # equal values wherever attention goes
+    encoder = Sapiens2Encoder(VitShape(32, 1, 4, 40), (4,), 8).eval().requires_grad_(False)
     picture = torch.rand(1, 3, 64, 48)
     moved = torch.roll(picture, 16, dims=3)
     assert float((torch.roll(encoder(picture), 1, dims=3) - encoder(moved)).abs().max()) > 1e-4

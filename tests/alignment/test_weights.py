@@ -11,7 +11,8 @@ from a2p.alignment.network import AlignmentConfig, AlignmentNetwork
 from a2p.alignment.weights import AlignmentOrigin, load_alignment, read_origin, save_alignment
 from a2p.errors import WeightsError
 from a2p.hand import HandModel
-from tests.alignment.networks import ORACLE, batch_of, small
+from tests.alignment.networks import ORACLE, batch_of, network_of, small
+from tests.tolerances import HALF_WEIGHTS_ROT6D
 
 ORIGIN = AlignmentOrigin(data="noise", recipe="{}", commit="abc", samples=7)
 
@@ -27,10 +28,10 @@ def file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "float16"])
 def test_saved_network_says_the_same(half: bool, tmp_path: Path) -> None:
     given = batch_of(1, HandModel.load("open", side="right")).given
-    network = AlignmentNetwork(small()).eval()
+    network = network_of(small())
     save_alignment(network, tmp_path / "w.safetensors", ORIGIN, half=half)
     loaded = load_alignment(tmp_path / "w.safetensors", expected=small())
-    tolerance = 2e-2 if half else 0.0  # float16 of random weights: observed 5e-3
+    tolerance = HALF_WEIGHTS_ROT6D if half else 0.0
     torch.testing.assert_close(loaded(given).rot6d, network(given).rot6d, rtol=0, atol=tolerance)
     assert read_origin(tmp_path / "w.safetensors") == ORIGIN
     assert not any(parameter.requires_grad for parameter in loaded.parameters())

@@ -7,13 +7,13 @@ gradient.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from a2p.alignment.batch import AlignmentBatch, AlignmentOutput
+from a2p.alignment.batch import AlignmentBatch, AlignmentLabels, AlignmentOutput
 from a2p.alignment.regressor import DEPTH_RANGE_M, cell_centres
 from a2p.errors import ConfigError
 from a2p.hand import HandModel
@@ -84,6 +84,7 @@ class AlignmentCriterion(nn.Module):
 
     def forward(self, output: AlignmentOutput, batch: AlignmentBatch) -> AlignmentLosses:
         """Returns the parts of the loss."""
+        batch = replace(batch, labels=_finite(batch.labels))
         labels, present = batch.labels, batch.given.present
         rotmats = rotmat_from_rot6d(output.rot6d)
         vertices, keypoints = self._posed(rotmats, output.betas)
@@ -158,6 +159,14 @@ def prior_loss(output: AlignmentOutput, present: Bool[Tensor, "b 2"]) -> Float[T
         return output.alignment_features.new_zeros(())
     squared = (output.prior_features.detach() - output.alignment_features).float().square()
     return masked_mean(squared.mean((-3, -2, -1)), present)
+
+
+def _finite(labels: AlignmentLabels) -> AlignmentLabels:
+    """Returns labels with zeros for NaN and infinity, which masks hide from values but not from gradients."""
+    values = {item.name: getattr(labels, item.name) for item in fields(labels)}
+    return AlignmentLabels(
+        **{name: v.nan_to_num(0.0, 0.0, 0.0) if v.is_floating_point() else v for name, v in values.items()}
+    )
 
 
 def masked_mean(values: Float[Tensor, "*shape"], mask: Bool[Tensor, "*shape"]) -> Float[Tensor, ""]:

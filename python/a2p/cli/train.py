@@ -1,4 +1,4 @@
-"""`a2p train plausibility`: trains the networks."""
+"""`a2p train`: trains the networks and shows how it goes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,31 @@ from typing import Annotated, TypeAlias
 import tyro
 
 from a2p.cli.exit_codes import EXIT_OK
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainAlignment:
+    """Trains the network of stage 1 on pictures that are rendered meanwhile; goes on where a run was stopped."""
+
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder of the run: checkpoint, weights, log, a picture of predictions."""
+    recipe: str = "compact_cpu"
+    """compact_cpu, compact_gpu, paper_gpu, or a JSON file."""
+    pairs: Path | None = None
+    """Folder of pairs that `a2p data duet` made, for the pictures of hands that touch."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
+    max_seconds: float | None = None
+    """Stops after so long; the same command goes on."""
+
+    def run(self) -> int:
+        """Trains and returns the exit code."""
+        from a2p.training.alignment import recipe_of, train
+
+        recipe = recipe_of(self.recipe)
+        steps = train(recipe, self.out, pairs=self.pairs, device=self.device, max_seconds=self.max_seconds)
+        print(f"{steps} of {recipe.steps} steps; {self.out}")
+        return EXIT_OK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +72,28 @@ class TrainPlausibility:
         return EXIT_OK
 
 
-_TrainCommand: TypeAlias = Annotated[TrainPlausibility, tyro.conf.subcommand("plausibility")]
+@dataclass(frozen=True, kw_only=True)
+class TrainCurves:
+    """Draws the curves of a run."""
+
+    run_folder: Annotated[Path, tyro.conf.Positional]
+    """Folder of the run."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("curves.png")
+    """Picture to write."""
+
+    def run(self) -> int:
+        """Draws and returns the exit code."""
+        from a2p.training.curves import save_curves
+
+        print(f"{save_curves(self.run_folder, self.out)} curves; {self.out}")
+        return EXIT_OK
+
+
+_TrainCommand: TypeAlias = (
+    Annotated[TrainAlignment, tyro.conf.subcommand("alignment")]
+    | Annotated[TrainPlausibility, tyro.conf.subcommand("plausibility")]
+    | Annotated[TrainCurves, tyro.conf.subcommand("curves")]
+)
 
 
 @dataclass(frozen=True, kw_only=True)

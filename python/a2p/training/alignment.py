@@ -13,6 +13,7 @@ import argparse
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -153,8 +154,9 @@ class AlignmentTrainer:
 
     @staticmethod
     def _float(output: AlignmentOutput) -> AlignmentOutput:
-        values = {item.name: getattr(output, item.name) for item in fields(output)}
-        return AlignmentOutput(**{name: None if value is None else value.float() for name, value in values.items()})
+        values: dict[str, Any] = {item.name: getattr(output, item.name) for item in fields(output)}
+        exact: dict[str, Any] = {name: None if value is None else value.float() for name, value in values.items()}
+        return AlignmentOutput(**exact)
 
     def _errors(self, output: AlignmentOutput, batch: AlignmentBatch) -> HeldOut:
         labels, present = batch.labels, batch.given.present

@@ -55,7 +55,9 @@ class SapiensTeacher:
         self.input_px = input_px
         self.device = torch.device(device)
         self.crops_at_once = crops_at_once
-        self._encoder = _loaded(checkpoint, heads).to(self.device).eval().requires_grad_(False)
+        self._encoder = _loaded(checkpoint, heads).to(self.device).eval()
+        for parameter in self._encoder.parameters():  # a script module has no requires_grad_ of its own
+            parameter.requires_grad_(False)
         blank = torch.zeros(1, 3, 1, 1, device=self.device)
         with torch.no_grad():
             self.channels: Mapping[Prior, int] = {prior: self._features(blank).shape[1]}

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from a2p.alignment.batch import COVER, MEANT_HAND, OTHER_HAND, AlignmentBatch
+from a2p.alignment.losses import AlignmentLossWeights
+from a2p.alignment.weights import load_alignment, read_origin
+from a2p.data.duet_images import DuetImages, ImageSettings
+from a2p.data.duet_images.settings import CameraSettings
+from a2p.errors import ConfigError, DataError
+from a2p.hand import HandModel, HandPair
+from a2p.training.alignment import train
+from a2p.training.alignment_recipe import AlignmentTraining, PictureSource
+from a2p.training.curves import save_curves
+from a2p.training.hand_crops import CropSettings, hand_crops
+from a2p.training.runs import CHECKPOINT, LOG, WEIGHTS, Worker
+from tests.alignment.networks import small
+from tests.tolerances import CROP_LABELS_M
+
+RECIPE = AlignmentTraining(
+    network=small(),
+    imagenet=False,
+    picture_px=64,
+    steps=4,
+    batch=4,
+    held_out=4,
+    log_every=1,
+    check_every=4,
+    bf16=False,
+    warm_up=1,
+    sources=(PictureSource(seed=3), PictureSource(seed=4, weight=0.5)),
+    loss=AlignmentLossWeights(heatmaps=1.0),
+)
+
+
+@pytest.fixture(scope="module")
+def models() -> HandPair:
+    return HandModel.load_pair()
+
+
+@pytest.fixture(scope="module")
+def batch(models: HandPair) -> AlignmentBatch:
+    camera = CameraSettings(hand_crop=0.0, union_crop=1.0, mirror_left=False)
+    images = DuetImages(ImageSettings(size_px=96, camera=camera), seed=5, threads=1)
+    return hand_crops(images.batch(np.arange(16)), models, torch.Generator().manual_seed(0), size=64)
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+    return [{k: v for k, v in row.items() if k != "unix_time_s"} for row in lines]
+
+
+def test_run_that_was_cut_into_slices_is_the_same_run(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    assert train(RECIPE, tmp_path / "whole", device="cpu") == 4
+    steps = [train(RECIPE, tmp_path / "cut", device="cpu", max_seconds=1e-9 if i == 0 else 1e9) for i in range(2)]
+    assert steps == [0, 4]
+    halted = replace(RECIPE, steps=4)
+    _stop_after(halted, tmp_path / "halves", 2)
+    assert train(halted, tmp_path / "halves", device="cpu") == 4
+    whole, halves = (load_alignment(tmp_path / name / WEIGHTS).state_dict() for name in ("whole", "halves"))
+    assert all(torch.equal(whole[name], halves[name]) for name in whole)
+    assert rows(tmp_path / "whole") == rows(tmp_path / "halves")
+    assert read_origin(tmp_path / "whole" / WEIGHTS).samples == 16
+    assert (tmp_path / "whole" / "predictions.png").stat().st_size > 1000
+
+
+def _stop_after(recipe: AlignmentTraining, folder: Path, steps: int) -> None:
+    """Trains as `train` does and stops in the middle, as a deadline would."""
+    from a2p.training import alignment
+    from a2p.training.runs import Deadline
+
+    class After(Deadline):
+        left = steps
+
+        def is_over(self, worker: Worker) -> bool:  # noqa: ARG002 - as the deadline it stands for
+            self.left -= 1
+            return self.left < 0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(alignment, "Deadline", After)
+        assert train(recipe, folder, device="cpu") == steps
+
+
+def test_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    torch.save({"recipe": {"steps": 1}, "step": 1}, tmp_path / CHECKPOINT)
+    with pytest.raises(ConfigError, match="of another recipe"):
+        train(RECIPE, tmp_path, device="cpu")
+
+
+def test_labels_project_to_the_keypoints_of_their_crop(batch: AlignmentBatch, models: HandPair) -> None:
+    """Posed hand, mirrored where left, through the crop's intrinsics: everything that a crop tells fits together."""
+    labels, given = batch.labels, batch.given
+    hands = labels.parameters_valid
+    posed = models.right.pose(labels.rotmats, labels.betas, torch.zeros_like(labels.betas[..., :3]))
+    from a2p.hand.keypoints import KeypointRegressor
+
+    keypoints = KeypointRegressor.for_model(models.right)(posed, labels.betas)
+    about = keypoints - keypoints[..., :1, :]
+    torch.testing.assert_close(about[hands], labels.keypoints_3d[hands], rtol=0, atol=CROP_LABELS_M)
+    ray = (labels.keypoints_25d[..., :2] - given.intrinsics[..., None, 2:]) / given.intrinsics[..., None, :2]
+    # ray = (wrist + about).xy / (wrist + about).z for one wrist: linear in the wrist, solved by least squares
+    ones, zeros = torch.ones_like(ray[..., 0]), torch.zeros_like(ray[..., 0])
+    rows_x = torch.stack([ones, zeros, -ray[..., 0]], dim=-1)
+    rows_y = torch.stack([zeros, ones, -ray[..., 1]], dim=-1)
+    left = torch.cat([rows_x, rows_y], dim=-2)[hands].double()
+    right = torch.cat([ray[..., i] * about[..., 2] - about[..., i] for i in range(2)], dim=-1)[hands].double()
+    residual = (left @ torch.linalg.lstsq(left, right[..., None]).solution)[..., 0] - right
+    assert float(residual.abs().max()) < 1e-5
+
+
+def test_crops_show_the_hand_that_is_meant(batch: AlignmentBatch) -> None:
+    labels = batch.labels
+    seen = labels.visible & batch.given.present[..., None]
+    places = (labels.keypoints_25d[..., :2] * 64).long()
+    inside = seen & ((places >= 0) & (places < 64)).all(-1)
+    assert int(inside.sum()) > 150
+    which = inside.nonzero()
+    classes = torch.stack([labels.segmentation[b, h, places[b, h, k, 1], places[b, h, k, 0]] for b, h, k in which])
+    shares = [float((classes == value).float().mean()) for value in (MEANT_HAND, OTHER_HAND, COVER)]
+    assert shares[0] > 0.8
+    assert shares[0] > 10 * shares[1]
+
+
+def test_depth_is_measured_from_the_wrist_of_the_hand_that_is_meant(batch: AlignmentBatch) -> None:
+    labels = batch.labels
+    mine = (labels.segmentation == MEANT_HAND) & labels.depth_valid & batch.given.present[..., None, None]
+    assert int(mine.sum()) > 1000
+    assert float(labels.depth[mine].abs().max()) < 0.25
+    assert float(labels.depth[~labels.depth_valid].abs().max()) == 0.0
+
+
+def test_target_channels_frame_their_hands(models: HandPair) -> None:
+    exact = CropSettings(margin_spread=0.0, shift_spread=0.0, box_spread=0.0)
+    camera = CameraSettings(hand_crop=0.0, union_crop=1.0, mirror_left=False)
+    images = DuetImages(ImageSettings(size_px=96, camera=camera), seed=5, threads=1)
+    found = hand_crops(images.batch(np.arange(8)), models, torch.Generator(), size=64, settings=exact)
+    own = found.given.target[:, :, 0][found.labels.parameters_valid]
+    covered = own.amax(-1).sum(-1).maximum(own.amax(-2).sum(-1)) / 64
+    torch.testing.assert_close(covered, torch.full_like(covered, 1 / exact.margin), rtol=0, atol=1e-4)
+    alone = ~found.labels.parameters_valid
+    assert float(found.given.target[:, :, 0][alone].sum()) == 0.0
+    assert float(found.given.target[:, :, 1][alone.flip(1)].sum()) == 0.0
+
+
+@pytest.mark.parametrize("name", ["compact_cpu", "compact_gpu", "paper_gpu"])
+def test_packaged_recipes_are_valid(name: str) -> None:
+    recipe = AlignmentTraining.packaged(name)
+    assert recipe.rate(0) < recipe.rate(recipe.warm_up) == recipe.learning_rate
+    assert recipe.rate(recipe.steps) <= 0.1 * recipe.learning_rate + 1e-12
+
+
+def test_recipes_with_mistakes_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="must be one of compact_cpu, compact_gpu, paper_gpu"):
+        AlignmentTraining.packaged("huge")
+    for text, message in (
+        ("{", "must be a recipe in JSON"),
+        ('{"stepz": 3}', "unknown settings"),
+        ('{"network": {"depth": 3}}', "a setting that is not known"),
+        ('{"priors": []}', "none only for the teacher 'none'"),
+        ('{"steps": 0}', "must be positive"),
+        ('{"sources": [{"weight": 0.0}]}', "must be positive"),
+    ):
+        (tmp_path / "r.json").write_text(text)
+        with pytest.raises(ConfigError, match=message):
+            AlignmentTraining.read(tmp_path / "r.json")
+
+
+def test_touching_hands_need_their_pairs(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, sources=(PictureSource(touching=True),))
+    with pytest.raises(ConfigError, match="make pairs with `a2p data duet`"):
+        train(recipe, tmp_path, device="cpu")
+
+
+def test_curves_of_a_log_are_drawn(tmp_path: Path) -> None:
+    lines = [{"step": i, "samples": 8 * i, "kind": "training", "mesh": 1.0 / i, "unix_time_s": 0.0} for i in (1, 2, 3)]
+    (tmp_path / LOG).write_text("\n".join(json.dumps(line) for line in lines))
+    assert save_curves(tmp_path, tmp_path / "curves.png") == 1
+    assert (tmp_path / "curves.png").stat().st_size > 500
+    (tmp_path / LOG).write_text("[1]")
+    with pytest.raises(DataError, match="must be the log of a training run"):
+        save_curves(tmp_path, tmp_path / "curves.png")
+    (tmp_path / LOG).write_text("")
+    with pytest.raises(DataError, match="has no rows yet"):
+        save_curves(tmp_path, tmp_path / "curves.png")
