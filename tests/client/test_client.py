@@ -20,8 +20,7 @@ import pytest
 from PIL import Image
 
 import a2p
-from a2p.client import AsyncClient, Client, Retry, StreamedFrame, Tls
-from a2p.client.codec import StreamSettings
+from a2p.client import AsyncClient, Client, Retry, StreamedFrame, StreamSettings, Tls
 from a2p.errors import (
     AuthenticationError,
     BoxError,

@@ -98,7 +98,7 @@ class Client:
     def _video(self, client: Connected, source: Path) -> bool:
         """Has one video reconstructed, and says whether every frame has a result."""
         from a2p.cli.video import VideoReader, VideoResults
-        from a2p.client.codec import StreamSettings
+        from a2p.client import StreamSettings
 
         reader = VideoReader(source)
         settings = StreamSettings(frame_rate_hz=reader.frame_rate_hz)

@@ -9,8 +9,8 @@ from a2p.extras import require_extra
 require_extra("client", "grpc", "google.rpc")
 
 from a2p.client.asynchronous import AsyncClient  # noqa: E402 - after the message for those without the extra
-from a2p.client.codec import StreamedFrame  # noqa: E402
+from a2p.client.codec import StreamedFrame, StreamSettings  # noqa: E402
 from a2p.client.connection import Retry, Tls  # noqa: E402
 from a2p.client.sync import Client  # noqa: E402
 
-__all__ = ["AsyncClient", "Client", "Retry", "StreamedFrame", "Tls"]
+__all__ = ["AsyncClient", "Client", "Retry", "StreamSettings", "StreamedFrame", "Tls"]
