@@ -21,7 +21,7 @@ from a2p.hand import HandModel, HandPair
 from a2p.penetration import PenetrationReport
 from a2p.perception.image import ImageInput, load_image
 from a2p.result import Reconstruction
-from a2p.service.backend import Follow, Outcome, Work
+from a2p.service.backend import Backend, Follow, Outcome, Work
 from a2p.service.config import ServeConfig
 from a2p.service.server import Server
 from a2p.wire._generated import reconstruction_service_pb2 as pb
@@ -137,7 +137,6 @@ class Running:
     server: Server
     port: int
     loop: asyncio.AbstractEventLoop
-    backend: FakeBackend
 
     @property
     def address(self) -> str:
@@ -161,7 +160,7 @@ class Running:
 
 
 @contextmanager
-def running(backend: FakeBackend | None = None, **settings: Any) -> Iterator[Running]:
+def running(backend: Backend | None = None, **settings: Any) -> Iterator[Running]:
     """Runs a server on a free port."""
     backend = backend or FakeBackend()
     server = Server(ServeConfig(**{"port": 0, "drain_s": 2.0, **settings}), backend)
@@ -170,9 +169,9 @@ def running(backend: FakeBackend | None = None, **settings: Any) -> Iterator[Run
     thread.start()
     port = asyncio.run_coroutine_threadsafe(server.start(), loop).result(30)
     try:
-        yield Running(server, port, loop, backend)
+        yield Running(server, port, loop)
     finally:
-        if backend.gate is not None:
+        if isinstance(backend, FakeBackend) and backend.gate is not None:
             backend.gate.set()
         asyncio.run_coroutine_threadsafe(server.stop(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)

@@ -48,8 +48,9 @@ class Server:
         """
         config = self.config
         interceptors = [TokenInterceptor(tokens(config))] if config.token_file is not None else []
-        secrets = credentials(config)
         server = grpc.aio.server(interceptors=interceptors, options=_options(config))
+        port = _listen(server, config)
+        self._serve_metrics()
         scheduler = Scheduler(
             self._backend,
             self.metrics,
@@ -64,15 +65,11 @@ class Server:
         if config.reflection:
             names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, server)
-        address = f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
-        try:
-            port = server.add_insecure_port(address) if secrets is None else server.add_secure_port(address, secrets)
-        except RuntimeError as error:
-            raise ConfigError(f"port must be free to listen on {address}: {error}. Choose another port.") from error
-        self._serve_metrics()
         await server.start()
         await self._report(health_pb2.HealthCheckResponse.SERVING)
-        logger.info("serving", extra={"fields": {"host": config.host, "port": port, "tls": secrets is not None}})
+        logger.info(
+            "serving", extra={"fields": {"host": config.host, "port": port, "tls": config.tls_certificate is not None}}
+        )
         return port
 
     async def stop(self) -> None:
@@ -132,6 +129,16 @@ class Server:
             thread.join()
 
         self._stop_metrics = stop
+
+
+def _listen(server: grpc.aio.Server, config: ServeConfig) -> int:
+    """Binds the server's address and returns the port."""
+    secrets = credentials(config)
+    address = f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
+    try:
+        return server.add_insecure_port(address) if secrets is None else server.add_secure_port(address, secrets)
+    except RuntimeError as error:
+        raise ConfigError(f"port must be free to listen on {address}: {error}. Choose another port.") from error
 
 
 def configure_logs() -> None:
