@@ -70,6 +70,7 @@ picture::HandLook as_look(const Arrays& given) {
   look.joint.assign(joint.span().begin(), joint.span().end());
   const auto ends = as_points(bones);
   std::copy(ends.begin(), ends.end(), look.ring_bones.begin());
+  picture::set_other_bones(look);
   return look;
 }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import tyro
 
+from a2p.cli.data_render import RenderImages
 from a2p.cli.data_sets import CheckData, ViewData
 from a2p.cli.exit_codes import EXIT_OK
 
@@ -106,6 +107,7 @@ _DataCommand: TypeAlias = (
     | Annotated[ViewData, tyro.conf.subcommand("view")]
     | Annotated[Duet, tyro.conf.subcommand("duet")]
     | Annotated[DuetReport, tyro.conf.subcommand("duet-report")]
+    | Annotated[RenderImages, tyro.conf.subcommand("render")]
 )
 
 

@@ -22,14 +22,18 @@ enum Label : std::uint8_t { kNothing = 0, kRightHand, kLeftHand, kRightForearm, 
 
 // What does not change from picture to picture: one side of a hand model, as the renderer needs it.
 struct HandLook {
-  std::vector<std::array<std::int32_t, 3>> faces;  // skin, without what closes the wrist
-  std::vector<std::int32_t> wrist_loop;            // in the direction of the skin's own edges
-  std::vector<Point> rest;                         // m; a left hand's are mirrored into a right hand's frame
-  std::vector<float> palmar;                       // 0 on the hand's back, 1 on the palm
-  std::vector<float> relief;                       // what tendons and knuckles stand out, largest 1
-  std::vector<std::uint8_t> joint;                 // the joint that moves each vertex most
-  std::array<Point, 10> ring_bones;                // rest ends of the proximal phalanges, thumb to pinky
+  std::vector<std::array<std::int32_t, 3>> faces;           // skin, without what closes the wrist
+  std::vector<std::int32_t> wrist_loop;                     // in the direction of the skin's own edges
+  std::vector<Point> rest;                                  // m; a left hand's are mirrored into a right hand's frame
+  std::vector<float> palmar;                                // 0 on the hand's back, 1 on the palm
+  std::vector<float> relief;                                // what tendons and knuckles stand out, largest 1
+  std::vector<std::uint8_t> joint;                          // the joint that moves each vertex most
+  std::array<Point, 10> ring_bones;                         // rest ends of the proximal phalanges, thumb to pinky
+  std::array<std::vector<float>, kJointCount> other_bones;  // of each joint: 1 at vertices that it does not border on
 };
+
+// Fills `other_bones` from `joint`.
+void set_other_bones(HandLook& look);
 
 // Details of skin over the rest pose, seen from the palm's side: x and z of the rest position span the map.
 // Four channels a texel: redness, creases, veins, nail; the palm's map follows the back's.

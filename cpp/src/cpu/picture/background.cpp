@@ -9,7 +9,9 @@
 namespace a2p::picture {
 namespace {
 
-constexpr std::int32_t kShadowStep = 4;  // px: soft contact shadows vary slowly and are computed on a coarse grid
+constexpr std::int32_t kShadowStep = 3;  // px: shadows on what is behind are computed on a coarse grid
+constexpr std::size_t kSphereStep = 2;   // every so-many-th sphere stands for its neighbours there
+constexpr float kSphereGrowth = 1.35F;
 
 Vec photo_at(const Photo& photo, float x, float y) noexcept {
   x = std::clamp(x, 0.0F, static_cast<float>(photo.width) - 1.001F);
@@ -138,29 +140,32 @@ void darken(const Scene& scene, Workspace& workspace) {
     return {(static_cast<float>(x) + 0.5F - scene.cx) / scene.fx, (static_cast<float>(y) + 0.5F - scene.cy) / scene.fy,
             1.0F};
   };
-  Image& sky = workspace.scratch;
+  Image& sky = workspace.scratch;  // share of the sky in x, of the lamp in y
+  std::vector<Sphere>& few = workspace.few_spheres;
+  few.clear();
+  for (std::size_t i = 0; i < workspace.spheres.size(); i += kSphereStep) {
+    few.push_back(workspace.spheres[i]);
+    few.back().radius *= kSphereGrowth;
+  }
   sky.resize(image.width / kShadowStep + 2, image.height / kShadowStep + 2);
   for (std::int32_t row = 0; row < sky.height; ++row) {
     for (std::int32_t column = 0; column < sky.width; ++column) {
       const Vec r = ray(column * kShadowStep, row * kShadowStep);
       const float t = plane / std::min(dot(r, normal), -1e-3F);
-      const float open = sky_at(workspace.spheres, t * r, normal);
-      sky.at(column, row) = {mix(1.0F, open, scene.light.occlusion), 0.0F, 0.0F};
+      const float open = sky_at(few, t * r, normal);
+      const Shade shade = shade_at(workspace.shadow, t * r, normal, scene.light.key_radius * 0.4F);
+      sky.at(column, row) = {mix(1.0F, open, scene.light.occlusion), shade.lit, 0.0F};
     }
   }
   const float key = saturate(dot(normal, vec(scene.light.to_key)));
   const Vec from_sky = ambient(scene.light, normal) + vec(scene.light.fill), from_key = key * vec(scene.light.key);
   for (std::int32_t row = 0; row < image.height; ++row) {
     for (std::int32_t column = 0; column < image.width; ++column) {
-      const Vec r = ray(column, row);
-      const float t = plane / std::min(dot(r, normal), -1e-3F);
-      const Shade shade = shade_at(workspace.shadow, t * r, normal, scene.light.key_radius * 0.4F);
       const float fx = static_cast<float>(column) / kShadowStep, fy = static_cast<float>(row) / kShadowStep;
       const auto x = static_cast<std::int32_t>(fx), y = static_cast<std::int32_t>(fy);
       const float u = fx - static_cast<float>(x), v = fy - static_cast<float>(y);
-      const float open =
-          mix(mix(sky.at(x, y).x, sky.at(x + 1, y).x, u), mix(sky.at(x, y + 1).x, sky.at(x + 1, y + 1).x, u), v);
-      const Vec now = open * from_sky + shade.lit * from_key, full = from_sky + from_key;
+      const Vec here = mix(mix(sky.at(x, y), sky.at(x + 1, y), u), mix(sky.at(x, y + 1), sky.at(x + 1, y + 1), u), v);
+      const Vec now = here.x * from_sky + here.y * from_key, full = from_sky + from_key;
       const Vec ratio{now.x / std::max(full.x, 1e-4F), now.y / std::max(full.y, 1e-4F),
                       now.z / std::max(full.z, 1e-4F)};
       Vec& pixel = image.at(column, row);

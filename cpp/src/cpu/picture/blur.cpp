@@ -19,14 +19,19 @@ void gaussian_rows(float deviation, const Image& from, Image& to) {
     sum += (i == 0 ? 1.0F : 2.0F) * weight[static_cast<std::size_t>(i)];
   }
   to.resize(from.height, from.width);
+  for (float& w : weight) w /= sum;
+  thread_local std::vector<Vec> padded;
+  padded.resize(static_cast<std::size_t>(from.width + 2 * reach));
   for (std::int32_t row = 0; row < from.height; ++row) {
+    const Vec* begin = &from.at(0, row);
+    std::fill_n(padded.begin(), reach, begin[0]);
+    std::copy_n(begin, from.width, padded.begin() + reach);
+    std::fill_n(padded.begin() + reach + from.width, reach, begin[from.width - 1]);
     for (std::int32_t column = 0; column < from.width; ++column) {
-      Vec total = weight[0] * from.at(column, row);
-      for (int i = 1; i <= reach; ++i) {
-        total += weight[static_cast<std::size_t>(i)] *
-                 (from.at(std::max(column - i, 0), row) + from.at(std::min(column + i, from.width - 1), row));
-      }
-      to.at(row, column) = (1.0F / sum) * total;
+      const Vec* middle = padded.data() + reach + column;
+      Vec total = weight[0] * middle[0];
+      for (int i = 1; i <= reach; ++i) total += weight[static_cast<std::size_t>(i)] * (middle[-i] + middle[i]);
+      to.at(row, column) = total;
     }
   }
 }

@@ -45,7 +45,13 @@ const Block& cosines() {
   return basis;
 }
 
-// out = a b, or with `b` transposed.
+// To the nearest whole number, as adding 1.5 * 2^23 does. Requires |x| < 2^22.
+float rounded(float x) noexcept {
+  constexpr float kShift = 12582912.0F;
+  return (x + kShift) - kShift;
+}
+
+// out = a b.
 void multiply(const Block& a, const Block& b, Block& out) noexcept {
   for (std::size_t row = 0; row < 64; row += 8) {
     std::array<float, 8> sum{};
@@ -75,7 +81,7 @@ void round_plane(float* plane, std::int32_t width, std::int32_t height, const Bl
       for (std::int32_t y = 0; y < kBlock; ++y) std::copy_n(corner + y * width, kBlock, block.begin() + y * kBlock);
       multiply(basis, block, half);
       multiply(half, back, coefficients);
-      for (std::size_t i = 0; i < 64; ++i) coefficients[i] = std::nearbyint(coefficients[i] / steps[i]) * steps[i];
+      for (std::size_t i = 0; i < 64; ++i) coefficients[i] = rounded(coefficients[i] / steps[i]) * steps[i];
       multiply(back, coefficients, half);
       multiply(half, basis, block);
       for (std::int32_t y = 0; y < kBlock; ++y) std::copy_n(block.begin() + y * kBlock, kBlock, corner + y * width);

@@ -7,7 +7,7 @@ constexpr float kTau = 6.2831853F;
 
 // A square wave in [0, 1] whose edges are as wide as a pixel; `cycles` of one a repeat.
 float soft_square(float cycles, float cycles_a_pixel) noexcept {
-  const float phase = cycles - std::floor(cycles);
+  const float phase = cycles - floored(cycles);
   const float distance = 0.25F - std::abs(phase - 0.5F);  // from the nearest edge, in [-0.25, 0.25]
   const float half = std::max(0.5F * cycles_a_pixel, 1e-3F);
   return half > 0.25F ? 0.5F : saturate(0.5F + 0.5F * distance / half);
@@ -15,7 +15,7 @@ float soft_square(float cycles, float cycles_a_pixel) noexcept {
 
 float wood(const Vec& p, float scale, const NoisePlane& noise) noexcept {
   const float bent = p.y * scale + 0.35F * noise.at(p.x * scale * 0.4F, p.y * scale * 1.3F + 3.0F);
-  const float ring = bent * 3.0F - std::floor(bent * 3.0F);
+  const float ring = bent * 3.0F - floored(bent * 3.0F);
   const float fibre = noise.at(p.x * scale * 1.5F, p.y * scale * 24.0F);
   return saturate(0.55F * ring * ring + 0.25F + 0.25F * fibre);
 }

@@ -23,13 +23,11 @@ void append_spheres(const Job& job, int hand, std::vector<Sphere>& spheres) {
       const Point& begin = joints[static_cast<std::size_t>(joint)];
       const Point& end = k < 2 ? joints[static_cast<std::size_t>(joint + 1)]
                                : keypoints[static_cast<std::size_t>(kTipKeypoint[finger])];
-      for (const float t : {0.2F, 0.7F}) {
-        spheres.push_back({mix(begin, end, k == 2 ? 0.8F * t : t), radius * (k == 2 ? 0.85F : 1.0F), hand, joint});
-      }
+      spheres.push_back({mix(begin, end, 0.45F), radius * (k == 2 ? 1.0F : 1.3F), hand, joint});
     }
     if (finger == 4) continue;
-    for (const float t : {0.3F, 0.6F, 0.88F}) {
-      spheres.push_back({mix(joints[0], joints[static_cast<std::size_t>(first)], t), 0.14F * palm, hand, 0});
+    for (const float t : {0.4F, 0.8F}) {
+      spheres.push_back({mix(joints[0], joints[static_cast<std::size_t>(first)], t), 0.16F * palm, hand, 0});
     }
   }
 }
@@ -42,7 +40,7 @@ float hidden(const Sphere& sphere, const Point& point, const Point& normal) noex
   const float distance = std::sqrt(squared);
   const float sine = sphere.radius / std::max(distance, sphere.radius);
   const float cosine = dot(normal, to) / std::max(distance, 1e-6F);
-  return sine * sine * saturate((cosine + sine) / (1.0F + sine));
+  return sine * sine * saturate((cosine + sine) * (1.0F - 0.5F * sine));
 }
 
 bool are_neighbours(std::int32_t a, std::int32_t b) noexcept {
@@ -60,29 +58,82 @@ float sky_at(const std::vector<Sphere>& spheres, const Point& point, const Point
   return 1.0F / (1.0F + sum * (1.0F + 0.6F * sum));
 }
 
+namespace {
+
+// Splits positions and normals into one array a coordinate, which vector units like.
+void split(const Mesh& mesh, std::vector<float>& planes) {
+  const std::size_t count = mesh.position.size();
+  planes.resize(7 * count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::array<float, 6> values{mesh.position[i].x, mesh.position[i].y, mesh.position[i].z,
+                                      mesh.normal[i].x,   mesh.normal[i].y,   mesh.normal[i].z};
+    for (std::size_t k = 0; k < values.size(); ++k) planes[k * count + i] = values[k];
+  }
+  std::fill_n(planes.begin() + static_cast<std::ptrdiff_t>(6 * count), count, 0.0F);
+}
+
+// Whether a sphere of the other hand lies so near that this one may hide sky from the skin around it.
+bool reaches(const Sphere& sphere, const std::vector<Sphere>& spheres) noexcept {
+  return std::ranges::any_of(spheres, [&](const Sphere& other) {
+    return other.hand != sphere.hand && length(other.centre - sphere.centre) < kReach + other.radius;
+  });
+}
+
+// Adds what a sphere hides from the vertices [begin, end), times `share` of each if there is any.
+void add_hidden(const Sphere& sphere, const float* share, std::size_t begin, std::size_t end, std::size_t count,
+                float* planes) noexcept {
+  const float *x = planes, *y = x + count, *z = y + count, *nx = z + count, *ny = nx + count, *nz = ny + count;
+  float* sum = planes + 6 * count;
+  const float radius = sphere.radius, limit = kReach * kReach;
+  const Vec c = sphere.centre;
+  for (std::size_t i = begin; i < end; ++i) {
+    const float tx = c.x - x[i], ty = c.y - y[i], tz = c.z - z[i];
+    const float squared = tx * tx + ty * ty + tz * tz;
+    const float inverse = 1.0F / std::sqrt(std::max(squared, 1e-10F));
+    const float sine = std::min(radius * inverse, 1.0F);
+    const float cosine = (nx[i] * tx + ny[i] * ty + nz[i] * tz) * inverse;
+    const float part = std::min(std::max((cosine + sine) * (1.0F - 0.5F * sine), 0.0F), 1.0F);
+    const float weight = share != nullptr ? share[i - begin] : 1.0F;
+    sum[i] += squared < limit ? weight * sine * sine * part : 0.0F;
+  }
+}
+
+}  // namespace
+
 void hide_sky(const Looks& looks, const Job& job, Workspace& workspace) {
   Mesh& mesh = workspace.mesh;
   auto& spheres = workspace.spheres;
   spheres.clear();
-  mesh.sky.assign(mesh.position.size(), 1.0F);
   for (int hand = 0; hand < 2; ++hand) {
     if (job.scene->wear[static_cast<std::size_t>(hand)].present != 0.0F) append_spheres(job, hand, spheres);
   }
-  for (std::size_t i = 0; i < mesh.position.size(); ++i) {
-    std::int32_t hand = -1, joint = -1;
-    for (std::size_t h = 0; h < 2; ++h) {
-      if (job.scene->wear[h].present == 0.0F) continue;
-      const auto local = static_cast<std::int32_t>(i) - mesh.first_vertex[h];
-      if (local < 0 || static_cast<std::int32_t>(i) >= mesh.last_vertex[h]) continue;
-      hand = static_cast<std::int32_t>(h);
-      joint = looks.hands[h].joint[static_cast<std::size_t>(local)];
+  const std::size_t count = mesh.position.size();
+  split(mesh, workspace.planes);
+  float* planes = workspace.planes.data();
+  for (const Sphere& sphere : spheres) {
+    const auto hand = static_cast<std::size_t>(sphere.hand);
+    const auto first = static_cast<std::size_t>(mesh.first_vertex[hand]);
+    const auto last = static_cast<std::size_t>(mesh.last_vertex[hand]);
+    add_hidden(sphere, looks.hands[hand].other_bones[static_cast<std::size_t>(sphere.joint)].data(), first, last, count,
+               planes);
+    const std::size_t other = 1 - hand;
+    if (job.scene->wear[other].present != 0.0F && reaches(sphere, spheres)) {
+      add_hidden(sphere, nullptr, static_cast<std::size_t>(mesh.first_vertex[other]),
+                 static_cast<std::size_t>(mesh.last_vertex[other]), count, planes);
     }
-    float sum = 0.0F;
-    for (const Sphere& sphere : spheres) {
-      if (sphere.hand == hand && are_neighbours(sphere.joint, joint)) continue;
-      sum += hidden(sphere, mesh.position[i], mesh.normal[i]);
-    }
+  }
+  mesh.sky.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    const float sum = planes[6 * count + i];
     mesh.sky[i] = 1.0F / (1.0F + sum * (1.0F + 0.6F * sum));
+  }
+}
+
+void set_other_bones(HandLook& look) {
+  for (std::int32_t joint = 0; joint < kJointCount; ++joint) {
+    auto& share = look.other_bones[static_cast<std::size_t>(joint)];
+    share.clear();
+    for (const std::uint8_t own : look.joint) share.push_back(are_neighbours(joint, own) ? 0.0F : 1.0F);
   }
 }
 

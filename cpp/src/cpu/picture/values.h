@@ -19,6 +19,12 @@ inline Vec mix(const Vec& a, const Vec& b, float t) noexcept { return a + t * (b
 inline Vec multiply(const Vec& a, const Vec& b) noexcept { return {a.x * b.x, a.y * b.y, a.z * b.z}; }
 inline float length(const Vec& a) noexcept { return std::sqrt(dot(a, a)); }
 
+// std::floor without a call where the processor has no instruction for it. Requires |x| < 2^31.
+inline float floored(float x) noexcept {
+  const auto whole = static_cast<float>(static_cast<std::int32_t>(x));
+  return whole > x ? whole - 1.0F : whole;
+}
+
 // Cubic step from 0 at `low` to 1 at `high`.
 inline float smooth_step(float low, float high, float x) noexcept {
   const float t = saturate((x - low) / (high - low));
@@ -60,7 +66,7 @@ class NoisePlane {
   }
 
   float at(float x, float y) const noexcept {
-    const float fx = std::floor(x), fy = std::floor(y);
+    const float fx = floored(x), fy = floored(y);
     float u = x - fx, v = y - fy;
     u = u * u * (3.0F - 2.0F * u);
     v = v * v * (3.0F - 2.0F * v);
@@ -70,10 +76,9 @@ class NoisePlane {
     return mix(mix(value(column, row), value(right, row), u), mix(value(column, below), value(right, below), u), v);
   }
 
-  // Three octaves.
+  // Two octaves.
   float cloudy(float x, float y) const noexcept {
-    return 0.6F * at(x, y) + 0.35F * at(2.13F * x + 17.0F, 2.13F * y + 5.0F) +
-           0.2F * at(4.41F * x + 71.0F, 4.41F * y + 31.0F);
+    return 0.65F * at(x, y) + 0.45F * at(2.63F * x + 17.0F, 2.63F * y + 5.0F);
   }
 
  private:

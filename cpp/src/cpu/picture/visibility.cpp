@@ -9,7 +9,7 @@ constexpr float kGrid = 16.0F;      // corners are snapped to 1/16 sample, so th
 constexpr float kGuard = 32768.0F;  // samples: a corner farther out would lose its fraction
 constexpr float kFar = 1e9F;
 
-float snapped(float x) noexcept { return std::floor(x * kGrid + 0.5F) / kGrid; }
+float snapped(float x) noexcept { return floored(x * kGrid + 0.5F) / kGrid; }
 
 // A triangle on a grid. Inside where all three edge values are >= 0; `offset` breaks ties by the top-left rule.
 struct Triangle {
@@ -22,10 +22,10 @@ struct Triangle {
   float area;
 
   Triangle(const Projected& a, const Projected& b, const Projected& c, std::int32_t width, std::int32_t height)
-      : left(std::max(0, ceiled(std::min({a.x, b.x, c.x}) - 0.5F))),
-        right(std::min(width - 1, floored(std::max({a.x, b.x, c.x}) - 0.5F))),
-        top(std::max(0, ceiled(std::min({a.y, b.y, c.y}) - 0.5F))),
-        bottom(std::min(height - 1, floored(std::max({a.y, b.y, c.y}) - 0.5F))),
+      : left(std::max(0, first_from(std::min({a.x, b.x, c.x}) - 0.5F))),
+        right(std::min(width - 1, last_until(std::max({a.x, b.x, c.x}) - 0.5F))),
+        top(std::max(0, first_from(std::min({a.y, b.y, c.y}) - 0.5F))),
+        bottom(std::min(height - 1, last_until(std::max({a.y, b.y, c.y}) - 0.5F))),
         area((b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x)) {}
 
   bool is_empty() const noexcept { return left > right || top > bottom; }
@@ -35,8 +35,8 @@ struct Triangle {
   }
 
  private:
-  static std::int32_t ceiled(float x) noexcept { return static_cast<std::int32_t>(std::ceil(x)); }
-  static std::int32_t floored(float x) noexcept { return static_cast<std::int32_t>(std::floor(x)); }
+  static std::int32_t first_from(float x) noexcept { return -static_cast<std::int32_t>(floored(-x)); }
+  static std::int32_t last_until(float x) noexcept { return static_cast<std::int32_t>(floored(x)); }
 
   // Relative to the box's corner, numbers stay small enough to be exact.
   Edge edge(const Projected& from, const Projected& to) const noexcept {
@@ -51,8 +51,9 @@ struct Triangle {
 template <typename Visit>
 void for_each_sample(const Projected& a, const Projected& b, const Projected& c, std::int32_t width,
                      std::int32_t height, const Visit& visit) noexcept {
+  if ((b.x - a.x) * (c.y - a.y) <= (b.y - a.y) * (c.x - a.x)) return;  // seen from behind, or edge-on
   Triangle t(a, b, c, width, height);
-  if (t.area <= 0.0F || t.is_empty()) return;
+  if (t.is_empty()) return;
   t.set_edges(a, b, c);
   const float scale = 1.0F / t.area;
   // The weight of corner c is edge ab's value, and so on around.
@@ -169,19 +170,15 @@ void cast_shadows(const Scene& scene, Workspace& workspace) {
 Shade shade_at(const ShadowMap& map, const Point& point, const Point& normal, float radius) noexcept {
   constexpr std::int32_t kSide = ShadowMap::kSide;
   // A spiral of taps over the disk that the lamp's size blurs the shadow by.
-  constexpr int kTaps = 12;
-  constexpr std::array<std::array<float, 2>, kTaps> kDisk{{{0.20F, 0.00F},
-                                                           {-0.26F, 0.24F},
-                                                           {0.04F, -0.45F},
-                                                           {0.33F, 0.43F},
-                                                           {-0.60F, -0.11F},
-                                                           {0.57F, -0.36F},
-                                                           {-0.19F, 0.71F},
-                                                           {-0.37F, -0.70F},
-                                                           {0.80F, 0.27F},
-                                                           {-0.82F, 0.33F},
-                                                           {0.36F, -0.86F},
-                                                           {0.33F, 0.92F}}};
+  constexpr int kTaps = 8;
+  constexpr std::array<std::array<float, 2>, kTaps> kDisk{{{0.25F, 0.00F},
+                                                           {-0.32F, 0.29F},
+                                                           {0.05F, -0.56F},
+                                                           {0.40F, 0.52F},
+                                                           {-0.74F, -0.13F},
+                                                           {0.70F, -0.44F},
+                                                           {-0.23F, 0.87F},
+                                                           {-0.45F, -0.86F}}};
   const Vec p = point - map.centre;
   const float towards = -dot(normal, map.forward);
   const float x = dot(p, map.right) * map.texels_per_metre + 0.5F * kSide - 0.5F;

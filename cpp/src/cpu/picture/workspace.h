@@ -53,7 +53,7 @@ struct SampleGrid {
 };
 
 struct ShadowMap {
-  static constexpr std::int32_t kSide = 192;
+  static constexpr std::int32_t kSide = 144;
   Point right, down, forward, centre;
   float texels_per_metre = 1;
   std::vector<float> depth;  // m along `forward`; large where nothing is
@@ -86,6 +86,7 @@ struct Workspace {
   SampleGrid samples;
   ShadowMap shadow;
   std::vector<Sphere> spheres;
+  std::vector<Sphere> few_spheres;
   std::vector<Point> normal_sum;
   Image image, background, scratch;
   std::vector<float> planes;

@@ -69,7 +69,7 @@ def _fill_photo(
 
 
 def _fill_wall(background: Shaped[np.ndarray, " b"], draws: Draws, settings: BackdropSettings) -> None:
-    colour = any_colour(draws, "backdrop/wall", vivid=0.25)
+    colour = any_colour(draws, "backdrop/wall", vivid=0.12)
     pale = 0.35 + 0.5 * any_colour(draws, "backdrop/pale", vivid=0.1)
     colour = np.where(draws.chance("backdrop/is_pale", 0.4)[:, None], pale, colour)
     fill_finish(background["finish"], draws, "backdrop/finish", colour, patterns=(4, 0, 0, 0, 4, 0), scales=(1.0, 10.0))
@@ -100,7 +100,7 @@ def _fill_clutter(patches: Shaped[np.ndarray, "b p"], draws: Draws, settings: Ba
         is_level = draws.chance(f"{name}/is_level", 0.7)
         _turn(patch, np.where(is_level, 0.06, 2.0) * draws.normal(f"{name}/turn"))
         patch["softness"] = draws.log_uniform(f"{name}/softness", 0.005, 0.06)
-        patch["shade"] = np.where(draws.chance(f"{name}/is_round", 0.4), draws.uniform(f"{name}/shade", 0.4, 1.0), 0.0)
+        patch["shade"] = np.where(draws.chance(f"{name}/is_round", 0.7), draws.uniform(f"{name}/shade", 0.4, 1.0), 0.0)
         like_skin = skin_of(draws.uniform(f"{name}/tone"), "back")
         colour = np.where(
             draws.chance(f"{name}/is_skin", 0.15)[:, None], like_skin, any_colour(draws, f"{name}/colour")

@@ -55,7 +55,7 @@ def any_colour(draws: Draws, name: str, *, vivid: float = 0.35, bright: float = 
     """Returns colours of things: mostly muted, some `vivid`, from black to white."""
     hue, value = draws.uniform(f"{name}/hue"), draws.uniform(f"{name}/value", 0.05, 1.0) * bright
     is_vivid = draws.chance(f"{name}/is_vivid", vivid)
-    strength = np.where(is_vivid, draws.uniform(f"{name}/much", 0.4, 0.9), draws.uniform(f"{name}/little", 0.0, 0.35))
+    strength = np.where(is_vivid, draws.uniform(f"{name}/much", 0.3, 0.8), draws.uniform(f"{name}/little", 0.0, 0.35))
     srgb = value[:, None] * (1.0 - strength[:, None] * (1.0 - _hue(hue)))
     return linear_from_srgb(srgb)
 

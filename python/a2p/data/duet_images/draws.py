@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt64
@@ -68,12 +69,20 @@ class Draws:
 
     def bits(self, name: str) -> UInt64[np.ndarray, " b"]:
         """Returns 64 random bits a picture."""
-        stream = np.full(self.count, zlib.crc32(name.encode()), dtype=np.uint64) * _GOLDEN
-        return _mixed(self._keys ^ _mixed(stream))
+        bits: UInt64[np.ndarray, " b"] = _mixed(self._keys ^ _stream(name))
+        return bits
 
     def _unit(self, name: str) -> Float64[np.ndarray, " b"]:
         numbers: Float64[np.ndarray, " b"] = (self.bits(name) >> np.uint64(11)).astype(np.float64) * 2.0**-53
         return numbers
+
+
+@lru_cache(maxsize=4096)
+def _stream(name: str) -> np.uint64:
+    """Returns the bits that stand for a name."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+    stream: np.uint64 = np.frombuffer(digest, dtype="<u8")[0]
+    return stream
 
 
 def _mixed(x: UInt64[np.ndarray, " b"]) -> UInt64[np.ndarray, " b"]:

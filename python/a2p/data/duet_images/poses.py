@@ -18,7 +18,7 @@ from a2p.hand.gestures import sample_gestures
 from a2p.hand.prior import PosePrior
 from a2p.hand.rotations import rotvec_from_quat_wxyz
 
-BLOCK = 64
+BLOCK = 128
 """Pictures that are planned together, always the same ones, so that rounding cannot tell one batch from another."""
 
 

@@ -48,7 +48,11 @@ def _fill_skin(scenes: Scenes, draws: Draws, settings: SkinSettings, tone: Float
     tint = np.exp(draws.normals("skin/tint", 3) * [0.05, 0.04, 0.09])
     skin["back"] = skin_of(tone, "back") * tint
     skin["palm"] = skin_of(tone, "palm") * tint
-    pink = skin["palm"] * [1.04, 0.98, 0.98] * draws.uniform("skin/nail_shade", 0.9, 1.12)[:, None]
+    pink = (
+        (0.5 * skin["palm"] + 0.5 * skin["back"])
+        * [1.12, 1.02, 1.03]
+        * draws.uniform("skin/nail_shade", 0.9, 1.12)[:, None]
+    )
     polish = any_colour(draws, "skin/polish", vivid=0.8)
     skin["nail"] = np.where(draws.chance("skin/nail_polish", settings.nail_polish)[:, None], polish, pink)
     for name in ("mottle", "redness", "creases", "veins", "gloss", "softness"):
@@ -100,14 +104,14 @@ def _fill_arms(scenes: Scenes, draws: Draws, settings: ArmSettings, facts: ViewF
         bent = facts.outward[:, side] + 0.35 * draws.uniform(f"arm/{side}/pulled")[:, None] * pull
         bent = bent + np.tan(np.radians(settings.bend_deg)) * draws.normals(f"arm/{side}/bend", 3) * 0.6
         arm["direction"] = _unit(bent)
-        arm["length"] = np.where(has_arm, 0.36, 0.0)
+        arm["length"] = np.where(has_arm, 0.6, 0.0)
         arm["growth"] = growth
         shown = has_sleeve & ~draws.chance(f"arm/{side}/rolled_up", 0.08)
         arm["sleeve_begin"] = np.where(shown, begin + 0.02 * draws.uniform(f"arm/{side}/slip"), 9.0)
         arm["sleeve_loose"] = loose
         arm["sleeve_folds"] = folds
         arm["sleeve_phase"] = draws.uniform(f"arm/{side}/phase", 0.0, 6.3)
-        fill_finish(arm["sleeve"], draws, "arm/finish", colour, patterns=(5, 1.2, 0.8, 3, 1.5, 0), scales=(40.0, 350.0))
+        fill_finish(arm["sleeve"], draws, "arm/finish", colour, patterns=(5, 1.2, 0.8, 3, 1.5, 0), scales=(25.0, 130.0))
         has_band = draws.chance(f"arm/{side}/band", settings.band)
         arm["band_begin"] = np.where(has_band, draws.uniform(f"arm/{side}/band_begin", 0.012, 0.05), 9.0)
         arm["band_width"] = draws.uniform(f"arm/{side}/band_width", 0.004, 0.028)
@@ -150,7 +154,7 @@ def _fill_optics(scenes: Scenes, draws: Draws, settings: OpticsSettings, scale: 
     level = 0.55 * light["key"].mean(axis=1) + 0.8 * light["sky"].mean(axis=1) + 0.4 * light["fill"].mean(axis=1)
     stops = np.clip(draws.normal("optics/stops", 0.0, settings.exposure_stops), -1.2, 0.8)
     is_dark = draws.chance("optics/low_light", settings.low_light)
-    exposure = 0.95 / np.maximum(level, 0.05) * 2.0 ** np.where(is_dark, stops - 2.0, stops)
+    exposure = 0.95 / np.maximum(level, 0.05) * 2.0 ** np.where(is_dark, stops - 1.4, stops)
     # Cameras see dark hands brighter and light ones darker than they are, by a fraction.
     exposure *= (0.32 / np.maximum(scenes["skin"]["back"].mean(axis=1), 0.03)) ** 0.22
     optics["exposure"] = exposure

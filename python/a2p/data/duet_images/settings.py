@@ -208,8 +208,8 @@ class OpticsSettings:
 
     exposure_stops: float = 0.35
     """Standard deviation of exposure."""
-    low_light: float = 0.08
-    """Two stops darker, with four times the noise."""
+    low_light: float = 0.06
+    """A stop and a half darker, with four times the noise."""
     white_balance: float = 0.06
     """Standard deviation of each channel's gain."""
     defocus: float = 0.3
@@ -219,7 +219,7 @@ class OpticsSettings:
     shrink: float = 0.25
     """The picture was enlarged from a smaller one."""
     noise: float = 0.75
-    noise_level: Range = (0.002, 0.03)
+    noise_level: Range = (0.0015, 0.014)
     """Standard deviation in linear light, near black; uniform in log."""
     sharpen: float = 0.35
     jpeg: float = 0.75

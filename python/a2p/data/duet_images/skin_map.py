@@ -255,9 +255,9 @@ def _nail(hand: RestHand, finger: int, points: Points, normals: Points) -> Amoun
     along = (points - chain[2]) @ bone / length
     aside = (points - chain[2]) @ unit(np.cross(bone, dorsal))
     half_width = (0.0076, 0.0060, 0.0063, 0.0058, 0.0050)[finger]
-    oval = np.abs((along - 0.76) / 0.27) ** 3 + np.abs(aside / half_width) ** 3
+    oval = np.abs((along - 0.73) / 0.22) ** 3 + np.abs(aside / half_width) ** 3
     facing = _smooth(0.15, 0.45, normals @ dorsal)
-    edge = 1.0 - 0.25 * _smooth(0.93, 0.98, along)
+    edge = 0.85 - 0.25 * _smooth(0.90, 0.95, along)
     nail: Amounts = _smooth(1.12, 0.88, oval) * facing * edge
     return nail
 
