@@ -6,6 +6,7 @@ replacement, the same for both runs, and the percentiles of the metric's differe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,12 +65,10 @@ def _interval(value: float, replicas: Float[np.ndarray, " b"]) -> Interval:
     return Interval(value, float(low), float(high))
 
 
-def _weights(count: int, draws: int, seed: int) -> list[Float[np.ndarray, "b n"]]:
-    """Returns how often each sample is drawn, in blocks of a bounded size."""
+def _weights(count: int, draws: int, seed: int) -> Iterator[Float[np.ndarray, "b n"]]:
+    """Yields how often each sample is drawn, in blocks of at most 4 million numbers."""
     generator = np.random.default_rng(seed)
     block = max(1, min(draws, 4_000_000 // max(count, 1)))
-    blocks = []
     for start in range(0, draws, block):
         drawn = generator.integers(count, size=(min(block, draws - start), count))
-        blocks.append(np.stack([np.bincount(row, minlength=count) for row in drawn]).astype(np.float64))
-    return blocks
+        yield np.stack([np.bincount(row, minlength=count) for row in drawn]).astype(np.float64)
