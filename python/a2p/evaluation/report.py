@@ -31,7 +31,7 @@ body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1330p
 table { border-collapse: collapse; margin: 1em 0; } td, th { border: 1px solid #ccc; padding: 3px 9px; }
 td { text-align: right; } td:first-child, td:nth-last-child(2) { text-align: left; }
 tr.ours { background: #fdf1ec; font-weight: 600; }
-.sample { display: flex; flex-wrap: wrap; gap: 6px; margin: 0 0 1.6em; } figure { margin: 0; }
+.sample { display: flex; flex-wrap: wrap; gap: 6px; margin: 0 0 1.6em; } figure { margin: 0; width: 240px; }
 figcaption { font-size: 12px; color: #555; } img { display: block; } ul { color: #555; font-size: 12px; }
 """
 
@@ -81,6 +81,7 @@ def sample_errors_mm(records: Records) -> npt.NDArray[np.float64]:
 
 
 def _choices(first: RunResults, shown: RunResults, each: int) -> list[_Choice]:
+    """Returns what to show, every sample once."""
     errors = sample_errors_mm(shown.records)
     ranked = [int(row) for row in np.argsort(errors, kind="stable") if np.isfinite(errors[row])]
     middle = max(0, (len(ranked) - each) // 2)
@@ -94,7 +95,8 @@ def _choices(first: RunResults, shown: RunResults, each: int) -> list[_Choice]:
         for row in deepest[:each]
         if np.nan_to_num(depth.get(shown.ids[row], 0.0)) > 0
     ]
-    return chosen
+    first_of_row = {choice.row: choice for choice in reversed(chosen)}
+    return [choice for choice in chosen if first_of_row[choice.row] is choice]
 
 
 def _sample(loaded: LoadedSample, runs: Sequence[RunResults], identity: str, models: HandPair) -> str:
