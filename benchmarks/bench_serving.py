@@ -200,8 +200,7 @@ def flood(options: Options) -> dict[str, object]:
         "frames_answered": len(latencies),
         "latency_median_frames": round(statistics.median(latencies), 2),
         "latency_p99_frames": round(float(np.percentile(latencies, 99)), 2),
-        "memory_first_mb": round(settled[0], 1),
-        "memory_last_mb": round(settled[-1], 1),
+        "memory_mb": [round(settled[k * (len(settled) - 1) // 9], 1) for k in range(10)],
         "memory_growth_percent": round(100 * (max(settled) / settled[0] - 1), 2),
     }
 
