@@ -137,6 +137,20 @@ void require_finite(const Input<T>& input, std::string_view name) {
   }
 }
 
+// Positions farther from the origin than this (m) overflow the kernels' products in float.
+inline constexpr float kFarthest = 1e9F;
+
+// Raises unless every element is finite and at most kFarthest from zero.
+inline void require_positions(const Input<float>& input, std::string_view name) {
+  bool all = true;
+  for (const float value : input.span()) all = all && std::abs(value) <= kFarthest;
+  if (all) return;
+  require_finite(input, name);
+  raise_shape_error(std::string(name) +
+                    " must be finite and lie within 1e9 m of the origin; got an element beyond. Give metres, near the "
+                    "origin.");
+}
+
 // Raises unless every element lies in [0, bound).
 template <typename T>
 void require_indices(const Input<T>& input, std::string_view name, std::int64_t bound) {

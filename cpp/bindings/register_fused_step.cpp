@@ -71,10 +71,10 @@ class FusedStep {
                         std::to_string(arrays.size()) + " arrays. Give these four in that order.");
     }
     ParametersInput parameters(arrays[0], arrays[1], arrays[2], arrays[3], side + " ");
-    require_finite(parameters.global_orient, side + " global_orient");
-    require_finite(parameters.hand_pose, side + " hand_pose");
-    require_finite(parameters.betas, side + " betas");
-    require_finite(parameters.transl, side + " transl");
+    require_positions(parameters.global_orient, side + " global_orient");
+    require_positions(parameters.hand_pose, side + " hand_pose");
+    require_positions(parameters.betas, side + " betas");
+    require_positions(parameters.transl, side + " transl");
     return parameters;
   }
 

@@ -31,8 +31,8 @@ class PenetrationPair {
     const Input<float> a = as_input<float>(vertices_a, "vertices_a", {"b", a_->vertex_count(), 3});
     const Input<float> b = as_input<float>(vertices_b, "vertices_b", {"b", b_->vertex_count(), 3});
     require_same_length(b, "vertices_b", 0, a, "vertices_a", 0);
-    require_finite(a, "vertices_a");
-    require_finite(b, "vertices_b");
+    require_positions(a, "vertices_a");
+    require_positions(b, "vertices_b");
     const a2p::DepthLoss depth_loss = as_loss(loss, scale);
     const std::int32_t thread_limit = as_threads(threads);
     const py::ssize_t count = a.length(0), va = a.length(1), vb = b.length(1);

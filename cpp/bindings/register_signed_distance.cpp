@@ -26,8 +26,8 @@ class DistanceField {
     const Input<float> queries = as_input<float>(points, "points", {"b", "p", 3});
     const Input<float> mesh = as_input<float>(vertices, "vertices", {"b", topology_->vertex_count(), 3});
     require_same_length(mesh, "vertices", 0, queries, "points", 0);
-    require_finite(queries, "points");
-    require_finite(mesh, "vertices");
+    require_positions(queries, "points");
+    require_positions(mesh, "vertices");
     const std::int32_t thread_limit = as_threads(threads);
     const py::ssize_t poses = queries.length(0), count = queries.length(1);
     auto distance = make_output<float>({poses, count}), weights = make_output<float>({poses, count, 3});

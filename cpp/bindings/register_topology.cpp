@@ -20,7 +20,7 @@ std::shared_ptr<a2p::Topology> make_topology(const py::object& faces, const py::
   const Input<float> vertices = as_input<float>(rest_vertices, "rest_vertices", {"v", 3});
   require_same_length(cap, "is_cap", 0, corners, "faces", 0);
   require_indices(corners, "faces", vertices.length(0));
-  require_finite(vertices, "rest_vertices");
+  require_positions(vertices, "rest_vertices");
   if (vertices.length(0) > kMostVertices || corners.length(0) > kMostVertices) {
     raise_shape_error("a mesh must have at most " + std::to_string(kMostVertices) + " vertices and faces; got " +
                       std::to_string(vertices.length(0)) + " and " + std::to_string(corners.length(0)) +

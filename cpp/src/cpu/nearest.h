@@ -139,7 +139,7 @@ inline Lanes squared_distances(const float* frames, const LaneVec3& p) {
 struct Search {
   Vec3<float> point;
   Lanes squared = Lanes::all(__builtin_inff());
-  Lanes chunk = Lanes::all(-1);  // index of the group of Lanes::kWidth faces, exact in a float
+  Lanes chunk = Lanes::all(0);  // index of the group of Lanes::kWidth faces, exact in a float
   float best = __builtin_inff();
 };
 
@@ -184,6 +184,8 @@ inline Candidates candidates_of(const Search& search) {
     const int lane = __builtin_ctz(close);
     candidates.faces[candidates.count++] = static_cast<std::int32_t>(chunks[lane]) * Lanes::kWidth + lane;
   }
+  // Where every distance overflowed or is NaN, any face is an answer.
+  if (candidates.count == 0) candidates.faces[candidates.count++] = static_cast<std::int32_t>(chunks[0]) * Lanes::kWidth;
   return candidates;
 }
 
@@ -191,6 +193,7 @@ inline Candidates candidates_of(const Search& search) {
 // cluster.
 inline Candidates nearest_faces(const PosedMesh& mesh, const Vec3<float>& p, std::int32_t seed) {
   Search search{.point = p};
+  search.chunk = Lanes::all(static_cast<float>(seed * (kClusterSize / Lanes::kWidth)));
   visit(mesh, seed, search);
   const float radius = __builtin_sqrtf(search.best) * (1 + 2 * kEpsilon);
   const std::int32_t words = mesh.word_count, table = kSlabs * words;

@@ -1,0 +1,251 @@
+"""Calls every entry point of the extension with arguments drawn from bytes: an answer or a clear error, never a crash.
+
+python -m tests.fuzz.bindings --seconds 600            # random bytes
+python -m tests.fuzz.bindings --atheris -- FOLDER      # atheris, where it is installed; libFuzzer's options follow --
+
+A build with sanitizers sees more: CONTRIBUTING.md says how.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from a2p.native import core
+from tests.fuzz.arguments import Choices, array
+
+_MOST_BYTES = 400
+_NAMES = [
+    "faces",
+    "is_cap",
+    "rest_vertices",
+    "topology_a",
+    "topology_b",
+    "vertices",
+    "vertices_a",
+    "vertices_b",
+    "points",
+    "loss",
+    "scale",
+    "threads",
+    "right",
+    "left",
+    "model_right",
+    "model_left",
+    "topology_right",
+    "topology_left",
+    "v_template",
+    "shapedirs",
+    "posedirs",
+    "joint_template",
+    "joint_shapedirs",
+    "weights",
+    "parents",
+    "global_orient",
+    "hand_pose",
+    "betas",
+    "transl",
+    "d_vertices",
+    "d_joints",
+    "d_joint_rotmats",
+    "cameras",
+    "width",
+    "height",
+    "near",
+    "values",
+    "face",
+    "samples",
+    "mesh",
+    "count",
+    "name",
+    "isa",
+]
+
+
+class UnclearError(AssertionError):
+    """An error that does not name an argument."""
+
+
+def _topology(choices: Choices, vertices: int | None = None) -> core.MeshTopology:
+    vertices = choices.integer(12) if vertices is None else vertices
+    faces = choices.integer(40) if vertices else 0
+    return core.MeshTopology(
+        array(choices, (faces, 3), np.int64, below=vertices),
+        array(choices, (faces,), np.bool_, below=2),
+        array(choices, (vertices, 3), np.float32),
+    )
+
+
+def _options(choices: Choices) -> dict[str, Any]:
+    options: dict[str, Any] = {"threads": choices.pick([0, 1, 2, 3, -1, -(2**31), 2**31 - 1])}
+    if choices.one_in(4):
+        options["scale"] = choices.number()
+    if choices.one_in(2):
+        options["loss"] = choices.pick(["huber", "gmof", "squared", "", "cubic", "\0"])
+    return options
+
+
+def _penetration(choices: Choices) -> object:
+    a, b = _topology(choices), _topology(choices)
+    batch = choices.integer(4)
+    arrays = (array(choices, (batch, mesh.vertex_count, 3), np.float32) for mesh in (a, b))
+    return core.PenetrationPair(a, b)(*arrays, **_options(choices))
+
+
+def _distance(choices: Choices) -> object:
+    mesh = _topology(choices)
+    batch, count = choices.integer(4), choices.integer(6)
+    points = array(choices, (batch, count, 3), np.float32)
+    vertices = array(choices, (batch, mesh.vertex_count, 3), np.float32)
+    return core.DistanceField(mesh)(points, vertices, threads=_options(choices)["threads"])
+
+
+def _model(choices: Choices, vertices: int) -> core.SkinningModel:
+    parents = np.array([-1, *(j // 2 for j in range(1, 16))], dtype=np.int32)
+    return core.SkinningModel(
+        array(choices, (vertices, 3), np.float32),
+        array(choices, (vertices, 3, 10), np.float32),
+        array(choices, (vertices, 3, 135), np.float32),
+        array(choices, (16, 3), np.float32),
+        array(choices, (16, 3, 10), np.float32),
+        array(choices, (vertices, 16), np.float32),
+        array(choices, (16,), np.int32, below=17) if choices.one_in(6) else parents,
+    )
+
+
+def _parameters(choices: Choices, batch: int) -> tuple[Any, ...]:
+    shapes = ((batch, 3), (batch, 15, 3), (batch, 10), (batch, 3))
+    hand = tuple(array(choices, shape, np.float32) for shape in shapes)
+    return hand[:3] if choices.one_in(20) else hand
+
+
+def _skinning(choices: Choices) -> object:
+    model = _model(choices, choices.integer(20))
+    batch, threads = choices.integer(4), _options(choices)["threads"]
+    hand = tuple(array(choices, shape, np.float32) for shape in ((batch, 3), (batch, 15, 3), (batch, 10), (batch, 3)))
+    if choices.one_in(2):
+        return model.forward(*hand, threads=threads)
+    shapes = ((batch, model.vertex_count, 3), (batch, 16, 3), (batch, 16, 3, 3))
+    cotangents = (None if choices.one_in(3) else array(choices, shape, np.float32) for shape in shapes)
+    return model.vjp(*hand, *cotangents, threads=threads)
+
+
+def _fused(choices: Choices) -> object:
+    counts = choices.integer(12), choices.integer(12)
+    models = [_model(choices, count) for count in counts]
+    meshes = [_topology(choices, count + choices.one_in(20)) for count in counts]
+    step = core.FusedStep(*models, *meshes)
+    batch = choices.integer(4)
+    return step(_parameters(choices, batch), _parameters(choices, batch), **_options(choices))  # type: ignore[arg-type]
+
+
+def _rasterize(choices: Choices) -> object:
+    batch, vertices = choices.integer(3), choices.integer(8)
+    faces = choices.integer(8) if vertices else 0
+    cameras = array(choices, (batch, 4), np.float64)
+    if isinstance(cameras, np.ndarray) and cameras.dtype == np.float64 and choices.one_in(2):
+        cameras = 100 * np.abs(cameras)
+    positions = array(choices, (batch, vertices, 3), np.float32)
+    if isinstance(positions, np.ndarray) and positions.dtype == np.float32 and positions.shape[-1:] == (3,):
+        positions = positions + np.float32([0, 0, 0.1])
+    return core.rasterize(
+        positions,
+        array(choices, (faces, 3), np.int32, below=vertices),
+        cameras,
+        width=choices.pick([8, 1, 3, 0, -1, 2**31 - 1]),
+        height=choices.pick([8, 1, 5, 0, -7, 1 << 20]),
+        near=choices.number(),
+        threads=_options(choices)["threads"],
+    )
+
+
+def _resolve(choices: Choices) -> object:
+    batch, vertices, faces = choices.integer(3), 1 + choices.integer(6), choices.integer(6)
+    samples = choices.pick([1, 2, 4, 0, -1, 3])
+    height, width = 4 * choices.integer(3), 4 * choices.integer(3)
+    seen = array(choices, (batch, height, width), np.int32, below=faces + 1)
+    if isinstance(seen, np.ndarray) and seen.dtype == np.int32:
+        seen = np.ascontiguousarray(seen) - np.int32(1)
+    return core.resolve(
+        array(choices, (faces, 3), np.int32, below=vertices),
+        array(choices, (batch, vertices, choices.integer(5)), np.float32),
+        seen,
+        array(choices, (batch, height, width, 3), np.float32),
+        samples=samples,
+        threads=_options(choices)["threads"],
+    )
+
+
+def _settings(choices: Choices) -> object:
+    before = core.thread_count()
+    try:
+        core.set_thread_count(choices.pick([0, 1, 2, -1, -(2**31), 64]))
+        core.set_isa(choices.pick([None, *core.runnable_isas(), "", "sse9"]))
+        return core.isa()
+    finally:
+        core.set_isa(None)
+        core.set_thread_count(before)
+
+
+ENTRY_POINTS: tuple[Callable[[Choices], object], ...] = (
+    _penetration,
+    _distance,
+    _skinning,
+    _fused,
+    _rasterize,
+    _resolve,
+    _topology,
+    _settings,
+)
+
+
+def call(data: bytes) -> str:
+    """Makes one call and returns how it ended: 'answer', or the name of the error, which must name an argument."""
+    choices = Choices(data)
+    try:
+        choices.pick(ENTRY_POINTS)(choices)
+    except MemoryError:
+        return "MemoryError"
+    except (ValueError, TypeError, OverflowError) as error:
+        if not any(name in str(error) for name in _NAMES):
+            raise UnclearError(f"{data!r}: {type(error).__name__} names no argument: {error}") from error
+        return type(error).__name__
+    return "answer"
+
+
+def run(seconds: float, seed: int = 0) -> dict[str, int]:
+    """Calls with random bytes for so long and returns how often each ending came."""
+    generator = random.Random(seed)
+    endings: dict[str, int] = {}
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        ending = call(generator.randbytes(generator.randrange(_MOST_BYTES)))
+        endings[ending] = endings.get(ending, 0) + 1
+    return endings
+
+
+def main() -> None:
+    """Runs until the time is up, or until atheris ends."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--atheris", action="store_true")
+    parser.add_argument("libfuzzer", nargs="*", help="folders and options of libFuzzer")
+    given = parser.parse_args()
+    if not given.atheris:
+        print(run(given.seconds, given.seed))
+        return
+    import atheris
+
+    atheris.Setup([sys.argv[0], *given.libfuzzer], call)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
