@@ -9,6 +9,9 @@ namespace a2p {
 
 namespace {
 
+// Waking a thread takes some 40 us: the two directions of one pair of smaller meshes are done sooner without.
+constexpr std::int32_t kFacesWorthWaking = 5000;
+
 QueryOutput output_a(const PairOutput& output) {
   return {output.depth_a, output.face_a, output.weights_a, output.gradient_a};
 }
@@ -68,7 +71,8 @@ void penetrate_pairs(const Topology& a, const Topology& b, std::int64_t count, c
   if (count == 1) {
     std::unique_ptr<PairScratch> scratch = pool.acquire();
     double losses[2];
-    parallel_for(2, 1, threads, [&](WorkItems& directions) {
+    const bool is_worth_waking = a.face_count() + b.face_count() >= kFacesWorthWaking;
+    parallel_for(2, 1, is_worth_waking ? threads : 1, [&](WorkItems& directions) {
       while (const std::optional<std::int64_t> direction = directions.next()) {
         losses[*direction] =
             *direction == 0 ? penetrate_direction(scratch->in_b, vertices_b, a, vertices_a, loss, output_a(output))
