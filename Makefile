@@ -42,6 +42,7 @@ lint: $(VENV)/dev  ## Checks style, types, layers, spelling and generated files.
 	$(BIN)/codespell $$(git ls-files '*.py' '*.pyi' '*.md' '*.toml' '*.cpp' '*.h' '*.cu' '*.cuh' Makefile CMakeLists.txt)
 	$(BIN)/clang-format --dry-run --Werror $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 	$(BIN)/python tools/stubs.py --check
+	$(BIN)/python tools/protos.py --check
 
 .PHONY: sanitize
 sanitize: $(VENV)/dev  ## Runs the C++ tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
