@@ -81,20 +81,16 @@ class PullApart:
 
 
 class Refined:
-    """The refiner, pair by pair, as the pipeline calls it."""
+    """The refiner, as the pipeline calls it: gate, reports and what is done where a method fails included."""
 
     def __init__(self, refiner: Refiner) -> None:
         self.refiner = refiner
 
     def __call__(self, pairs: Estimates) -> Hands:
         """Returns the pairs, made plausible."""
-        rights, lefts = [], []
-        for i in range(len(pairs)):
-            sure = (None, None) if pairs.weights is None else (pairs.weights[i, 0], pairs.weights[i, 1])
-            right, left, _ = self.refiner(pairs.right[i], pairs.left[i], evidence=PairEvidence(pairs.camera, *sure))
-            rights.append(right)
-            lefts.append(left)
-        return _stacked(rights), _stacked(lefts)
+        sure = (None, None) if pairs.weights is None else (pairs.weights[:, 0], pairs.weights[:, 1])
+        right, left, _ = self.refiner(pairs.right, pairs.left, evidence=PairEvidence(pairs.camera, *sure))
+        return right, left
 
 
 class Diffused:
@@ -148,7 +144,8 @@ def methods(weights: Path | None) -> dict[str, Method]:
     }
     for steps in (1, 2, 5, 10, 50):
         name = f"ours, {steps} step{'s' if steps > 1 else ''}"
-        rows[name] = _diffused(models, denoiser, replace(ours, steps=steps))
+        config = replace(ours, steps=steps)
+        rows[name] = Refined(Refiner(models, method="diffusion", diffusion=config, weights=weights))
     return rows
 
 
@@ -183,8 +180,3 @@ def _diffused(
     models: HandPair, denoiser: Denoiser, config: DiffusionConfig, collide: VertexGuidance | None = None
 ) -> Diffused:
     return Diffused(PlausibilityDiffusion(models, denoiser, config, knows_shape=True, collide=collide))
-
-
-def _stacked(hands: list[HandParameters]) -> HandParameters:
-    names = ("global_orient", "hand_pose", "betas", "transl")
-    return HandParameters(*(torch.stack([getattr(hand, name) for hand in hands]) for name in names))

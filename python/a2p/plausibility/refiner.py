@@ -37,9 +37,14 @@ class PairEvidence:
 
     camera: Camera | None = None
     """Without one, viewing rays are taken as parallel to z."""
-    confidence_right: Float[Tensor, " 21"] | None = None
-    """How much each keypoint of the right hand is to be held in the image, 0 to 1."""
-    confidence_left: Float[Tensor, " 21"] | None = None
+    confidence_right: Float[Tensor, "*batch 21"] | None = None
+    """How much each keypoint of the right hand is to be held in the image, 0 to 1; for all pairs, or for each."""
+    confidence_left: Float[Tensor, "*batch 21"] | None = None
+
+    def of_each(self, count: int) -> list[PairEvidence]:
+        """Returns the evidence of each of `count` pairs."""
+        sides = [_for_each(side, count) for side in (self.confidence_right, self.confidence_left)]
+        return [PairEvidence(self.camera, right, left) for right, left in zip(*sides, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -147,9 +152,9 @@ class Refiner:
         batch = right.betas.shape[:-1]
         rights, lefts = (_flattened(hand, len(batch)) for hand in (right, left))
         states, reports = [], []
-        evidence = evidence or PairEvidence()
-        for old in self._sampled(rights, lefts, evidence, seed):
-            refined, refinement = self._refine(old, evidence, seed)
+        each = (evidence or PairEvidence()).of_each(len(rights.betas))
+        for candidate, known in zip(self._sampled(rights, lefts, each, seed), each, strict=True):
+            refined, refinement = self._refine(candidate, known, seed)
             states.append(refined)
             reports.append(refinement)
         report = RefinementReport(tuple(reports))
@@ -162,19 +167,16 @@ class Refiner:
         )
 
     def _sampled(
-        self, right: HandParameters, left: HandParameters, evidence: PairEvidence, seed: int
+        self, right: HandParameters, left: HandParameters, evidence: list[PairEvidence], seed: int
     ) -> list[_Candidate]:
         """Returns every pair with what the diffusion makes of it, all that penetrate at once."""
         depth = Collision.of(self._step, right, left).max_depth
         rows = (depth > ALLOWED_DEPTH).nonzero()[:, 0]
         drawn: dict[int, PairState] = {}
         if self._diffusion is not None and len(rows):
-            projected = self._diffusion(right[rows], left[rows], _evidence_of(evidence, len(rows)), seed=seed)
-            drawn = {
-                int(row): PairState(projected.right[k], projected.left[k])
-                for k, row in enumerate(rows)
-                if float(projected.max_depth[k]) <= ALLOWED_DEPTH
-            }
+            known = _evidence_of([evidence[int(row)] for row in rows])
+            projected = self._diffusion(right[rows], left[rows], known, seed=seed)
+            drawn = {int(row): PairState(projected.right[k], projected.left[k]) for k, row in enumerate(rows)}
         return [_Candidate(PairState(right[i], left[i]), float(depth[i]), drawn.get(i)) for i in range(len(depth))]
 
     def _refine(self, candidate: _Candidate, evidence: PairEvidence, seed: int) -> tuple[PairState, PairRefinement]:
@@ -182,14 +184,15 @@ class Refiner:
         before = self._measure(state)
         if candidate.depth <= ALLOWED_DEPTH:
             return state, PairRefinement(before, before, False, True, 0.0, 0.0)
-        refined = candidate.drawn
-        if refined is None:
+        refined = state if candidate.drawn is None else candidate.drawn
+        after = before if candidate.drawn is None else self._measure(refined)
+        if after.max_mm > 1e3 * ALLOWED_DEPTH:
             metrics = (
-                self._metric(0, state.right, evidence.camera, evidence.confidence_right),
-                self._metric(1, state.left, evidence.camera, evidence.confidence_left),
+                self._metric(0, refined.right, evidence.camera, evidence.confidence_right),
+                self._metric(1, refined.left, evidence.camera, evidence.confidence_left),
             )
-            refined = state.moved(self._resolve(state, metrics, seed))
-        after = self._measure(refined)
+            refined = refined.moved(self._resolve(refined, metrics, seed))
+            after = self._measure(refined)
         vertex_shift, image_shift = self._shifts(state, refined, evidence.camera)
         is_resolved = after.max_mm <= 1e3 * ALLOWED_DEPTH
         return refined, PairRefinement(before, after, True, is_resolved, 1e3 * vertex_shift, 1e3 * image_shift)
@@ -252,7 +255,7 @@ class Refiner:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A pair before stage 2, how deep its hands lie in each other (m), and what the diffusion drew if that is apart."""
+    """A pair before stage 2, how deep its hands lie in each other (m), and what the diffusion drew, if it was asked."""
 
     state: PairState
     depth: float
@@ -265,13 +268,26 @@ def _is_open_hand(model: HandModel) -> bool:
     return all(torch.equal(getattr(model, name), getattr(packaged, name)) for name in ("v_template", "shapedirs"))
 
 
-def _evidence_of(evidence: PairEvidence, count: int) -> Evidence:
-    """Returns what is known of each of `count` pairs of one picture."""
-    right, left = evidence.confidence_right, evidence.confidence_left
-    if right is None and left is None:
-        return Evidence(has_camera=evidence.camera is not None, weights=None)
-    both = torch.stack([torch.ones(21) if part is None else part.float() for part in (right, left)])
-    return Evidence(has_camera=evidence.camera is not None, weights=both.expand(count, 2, 21))
+def _for_each(confidence: Float[Tensor, "*batch 21"] | None, count: int) -> list[Tensor | None]:
+    if confidence is None:
+        return [None] * count
+    rows = confidence.detach().float().reshape(-1, 21)
+    if len(rows) not in (1, count):
+        raise ShapeError(
+            f"a confidence must be of shape (21,) or of one row for each of the {count} pairs; got "
+            f"{tuple(confidence.shape)}."
+        )
+    return list(rows.expand(count, 21))
+
+
+def _evidence_of(evidence: list[PairEvidence]) -> Evidence:
+    """Returns what is known of several pairs of one picture."""
+    has_camera = evidence[0].camera is not None
+    if evidence[0].confidence_right is None and evidence[0].confidence_left is None:
+        return Evidence(has_camera=has_camera, weights=None)
+    sides = [[pair.confidence_right, pair.confidence_left] for pair in evidence]
+    weights = [torch.stack([torch.ones(21) if side is None else side for side in pair]) for pair in sides]
+    return Evidence(has_camera=has_camera, weights=torch.stack(weights))
 
 
 def _require_pairs(right: HandParameters, left: HandParameters) -> None:
