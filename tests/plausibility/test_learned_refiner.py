@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from a2p.camera import Camera
+from a2p.errors import ShapeError
+from a2p.hand import HandModel, HandParameters
+from a2p.plausibility import PairEvidence, Refiner
+from a2p.plausibility.weights import DEFAULT_WEIGHTS, load_denoiser, read_origin
+from a2p.training.plausibility import PlausibilityTraining
+from tests.plausibility.pairs import on_top_of_each_other, stacked, stacked_near_pairs
+
+MODELS = HandModel.load_pair("open")
+CAMERA = Camera(1000.0, 1000.0, 500.0, 500.0)
+NAMES = ("global_orient", "hand_pose", "betas", "transl")
+
+
+@pytest.fixture(scope="module")
+def refiner() -> Refiner:
+    return Refiner(MODELS, method="diffusion")
+
+
+def _same(a: HandParameters, b: HandParameters) -> bool:
+    return all(torch.equal(getattr(a, name), getattr(b, name)) for name in NAMES)
+
+
+def test_the_packaged_weights_are_those_of_the_packaged_recipe() -> None:
+    assert load_denoiser(expected=PlausibilityTraining.packaged().denoiser).config.width == 96
+    assert DEFAULT_WEIGHTS.stat().st_size < 25e6
+    assert read_origin().samples == PlausibilityTraining.packaged().steps * PlausibilityTraining.packaged().batch
+
+
+def test_hands_that_penetrate_come_out_in_contact(refiner: Refiner) -> None:
+    right, left = stacked_near_pairs(MODELS, 8)
+    _, _, report = refiner(right, left, evidence=PairEvidence(CAMERA))
+    changed = [pair for pair in report.pairs if pair.is_changed]
+    assert len(changed) >= 6
+    assert all(pair.before.max_mm > 1 for pair in changed)
+    assert all(pair.after.max_mm <= 1 for pair in changed)
+
+
+def test_a_batch_leaves_pairs_that_need_no_change_as_they_are_to_the_bit(refiner: Refiner) -> None:
+    right, left = stacked_near_pairs(MODELS, 3)
+    transl = left.transl.clone()
+    transl[1, 2] += 0.5
+    left = HandParameters(left.global_orient, left.hand_pose, left.betas, transl)
+    out_right, out_left, report = refiner(right, left)
+    assert not report.pairs[1].is_changed
+    assert _same(out_right[1], right[1])
+    assert _same(out_left[1], left[1])
+    assert report.pairs[0].is_changed
+
+
+def test_the_same_seed_gives_the_same_bits(refiner: Refiner) -> None:
+    right, left = stacked_near_pairs(MODELS, 2)
+    first, second = (refiner(right, left, seed=3) for _ in range(2))
+    assert _same(first[0], second[0])
+    assert _same(first[1], second[1])
+
+
+def test_hands_inside_one_another_come_apart(refiner: Refiner) -> None:
+    right, left = (stacked([hand]) for hand in on_top_of_each_other(MODELS))
+    out_right, out_left, report = refiner(right, left, evidence=PairEvidence(CAMERA))
+    assert report.pairs[0].after.max_mm <= 1
+    assert all(torch.isfinite(getattr(hand, name)).all() for hand in (out_right, out_left) for name in NAMES)
+
+
+def test_each_pair_has_its_own_evidence(refiner: Refiner) -> None:
+    right, left = stacked_near_pairs(MODELS, 2)
+    sure = torch.stack([torch.ones(21), torch.full((21,), 0.1)])
+    together = refiner(right, left, evidence=PairEvidence(CAMERA, sure, sure))[1]
+    alone = refiner(right[1:], left[1:], evidence=PairEvidence(CAMERA, sure[1], sure[1]))[1]
+    torch.testing.assert_close(together.transl[1], alone.transl[0], rtol=0, atol=1e-4)
+    with pytest.raises(ShapeError, match="one row for each of the 2 pairs"):
+        refiner(right, left, evidence=PairEvidence(CAMERA, torch.ones(3, 21)))
