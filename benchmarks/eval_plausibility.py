@@ -184,7 +184,12 @@ def write(report: dict[str, dict[str, dict[str, dict[str, float]]]], out: Path, 
     """Writes results.json, results.md and, where matplotlib is, the plots."""
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.json").write_text(json.dumps({"weights": asdict(read_origin(weights)), **report}, indent=1) + "\n")
-    text = ["# Stage 2 on held-out pairs", ""]
+    text = [
+        "# Stage 2 on held-out pairs",
+        "",
+        "Times depend on what else the machine does: compare rows of one run.",
+        "",
+    ]
     for part, kinds in report.items():
         for kind, rows in kinds.items():
             count = int(next(iter(rows.values()))["count"])
