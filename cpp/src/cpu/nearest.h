@@ -185,7 +185,8 @@ inline Candidates candidates_of(const Search& search) {
     candidates.faces[candidates.count++] = static_cast<std::int32_t>(chunks[lane]) * Lanes::kWidth + lane;
   }
   // Where every distance overflowed or is NaN, any face is an answer.
-  if (candidates.count == 0) candidates.faces[candidates.count++] = static_cast<std::int32_t>(chunks[0]) * Lanes::kWidth;
+  if (candidates.count == 0)
+    candidates.faces[candidates.count++] = static_cast<std::int32_t>(chunks[0]) * Lanes::kWidth;
   return candidates;
 }
 
