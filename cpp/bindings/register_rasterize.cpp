@@ -46,7 +46,7 @@ std::tuple<py::array_t<std::int32_t>, py::array_t<float>, py::array_t<float>> ra
   const auto vertices = as_input<float>(vertices_in, "vertices", {"b", "v", 3});
   const auto faces = as_input<std::int32_t>(faces_in, "faces", {"f", 3});
   const auto cameras = as_input<double>(cameras_in, "cameras", {vertices.length(0), 4});
-  a2p::bindings::require_positions(vertices, "vertices");
+  a2p::bindings::require_finite(vertices, "vertices");  // any size: faces are clipped without overflow
   a2p::bindings::require_finite(cameras, "cameras");
   a2p::bindings::require_indices(faces, "faces", vertices.length(1));
   require_size(width, "width");

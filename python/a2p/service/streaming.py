@@ -72,6 +72,7 @@ class Stream:
         if self._drained is not None:
             raise self._drained
         self._reader = asyncio.create_task(self._read(requests, queue), name=f"a2p-read-{call.request_id}")
+        work: Work | None = None
         try:
             await context.write(pb.StreamReconstructResponse(started=started).SerializeToString())
             while (turn := await queue.turn()) is not None:
@@ -91,6 +92,7 @@ class Stream:
         finally:
             self._reader.cancel()
             queue.clear()
+            follow = work = None  # an error that somebody keeps keeps this frame, but not the state of the hands
 
     async def _first(self, requests: AsyncIterator[bytes]) -> pb.StreamConfig:
         """Returns the configuration, which must be the first message."""
