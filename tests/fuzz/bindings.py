@@ -3,7 +3,7 @@
 python -m tests.fuzz.bindings --seconds 600            # random bytes
 python -m tests.fuzz.bindings --atheris -- FOLDER      # atheris, where it is installed; libFuzzer's options follow --
 
-A build with sanitizers sees more: CONTRIBUTING.md says how.
+A build with sanitizers sees more: give CMake -DA2P_SANITIZE=address,undefined and preload the sanitizer's library.
 """
 
 from __future__ import annotations

@@ -12,16 +12,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from a2p.errors import ConfigError
@@ -30,8 +26,7 @@ from a2p.plausibility.schedule import NoiseSchedule
 from a2p.plausibility.weights import WeightsOrigin, save_denoiser
 from a2p.training.plausibility_losses import Losses, LossWeights, losses
 from a2p.training.prepared_pairs import PointRig, PreparedPairs, load_prepared
-
-CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.jsonl"
+from a2p.training.runs import CHECKPOINT, LOG, WEIGHTS, Deadline, Worker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,35 +93,6 @@ class PlausibilityTraining:
             return self.learning_rate * (step + 1) / self.warm_up
         done = (step - self.warm_up) / max(1, self.steps - self.warm_up)
         return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-
-
-@dataclass(frozen=True)
-class Worker:
-    """This process among those that train together."""
-
-    rank: int
-    count: int
-    device: torch.device
-
-    @classmethod
-    @contextmanager
-    def joined(cls, device: str) -> Iterator[Worker]:
-        """Joins the other processes that torchrun started, if any."""
-        rank, count = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        place = (
-            torch.device(device, int(os.environ.get("LOCAL_RANK", "0"))) if device == "cuda" else torch.device(device)
-        )
-        if place.type == "cuda":
-            torch.cuda.set_device(place)
-        if count > 1:
-            dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
-        try:
-            yield cls(rank, count, place)
-        finally:
-            if count > 1:
-                dist.destroy_process_group()
 
 
 class Trainer:
@@ -250,13 +216,13 @@ def train(
 
     `out` receives the checkpoint, the averaged weights, one line of JSON for every `log_every` steps, and the curves.
     """
-    end = None if max_seconds is None else time.monotonic() + max_seconds
+    deadline = Deadline(max_seconds)
     out.mkdir(parents=True, exist_ok=True)
     with Worker.joined(device) as worker:
         trainer = Trainer(recipe, data, worker)
         trainer.resume(out)
         recent: list[Losses] = []
-        while trainer.step < recipe.steps and not _is_over(end, worker):
+        while trainer.step < recipe.steps and not deadline.is_over(worker):
             recent.append(_detached(trainer.take_step()))
             is_last = trainer.step == recipe.steps
             if worker.rank == 0 and (is_last or trainer.step % recipe.log_every == 0):
@@ -268,16 +234,6 @@ def train(
         if worker.rank == 0:
             trainer.save(out, commit)
     return trainer.step
-
-
-def _is_over(end: float | None, worker: Worker) -> bool:
-    """Whether the time is up; all processes agree."""
-    if end is None:
-        return False
-    over = torch.tensor(float(time.monotonic() > end), device=worker.device)
-    if worker.count > 1:
-        dist.broadcast(over, 0)
-    return bool(over > 0)
 
 
 def _log(out: Path, trainer: Trainer, kind: str, found: list[Losses]) -> None:
