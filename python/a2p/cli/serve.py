@@ -45,6 +45,8 @@ class Serve:
     """How long a worker waits for a batch to fill; 2."""
     max_message_bytes: int | None = None
     """Largest request; 32 MiB."""
+    receive_window_bytes: int | None = None
+    """What a client may send of a stream before the server has read it; 256 KiB."""
     max_pixels: int | None = None
     """Largest picture, width times height; 40,000,000."""
     max_streams: int | None = None

@@ -52,6 +52,8 @@ class ServeConfig:
     """How long a worker waits for a batch to fill."""
     max_message_bytes: int = 32 * 1024 * 1024
     """Largest request."""
+    receive_window_bytes: int = 256 * 1024
+    """What a client may send of a stream before the server has read it. More helps on lines of a long round trip."""
     max_pixels: int = 40_000_000
     """Largest picture, width times height; checked before it is decoded."""
     max_streams: int = 1024
@@ -80,6 +82,7 @@ class ServeConfig:
             _require(name, getattr(self, name), at_least=1)
         for name in ("default_queue", "max_queue", "max_frames_in_flight"):
             _require(name, getattr(self, name), at_least=1)
+        _require("receive_window_bytes", self.receive_window_bytes, at_least=1024)
         for name in ("port", "metrics_port", "batch_budget_ms", "drain_s", "lame_duck_s", "max_connection_age_s"):
             _require(name, getattr(self, name), at_least=0)
         if self.default_queue > self.max_queue:

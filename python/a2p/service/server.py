@@ -156,6 +156,10 @@ def _options(config: ServeConfig) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", -1),
         ("grpc.max_concurrent_streams", 2 * config.max_streams),
         ("grpc.so_reuseport", 0),
+        # Left alone, gRPC lets megabytes of each stream in, the more the faster they come: memory that grows with every
+        # moment in which the server is busy, and old pictures in the way of the newest.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", config.receive_window_bytes),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
