@@ -92,6 +92,20 @@ def test_prior_of_another_teacher_is_refused(right_hand: HandModel) -> None:
         network(batch.given, PriorFeatures(depth=torch.zeros(1, 2, 3, 8, 8)))
 
 
+def test_absent_hands_teach_the_encoders_nothing(right_hand: HandModel) -> None:
+    """What an absent hand's crop shows reaches neither statistics nor the present hands."""
+    batch = batch_of(3, right_hand)
+    present = torch.tensor([[True, True], [True, False], [False, True]])
+    results = []
+    for fill in (0.0, 1.0):
+        network = network_of(small()).train()
+        crops = torch.where(present[..., None, None, None], batch.given.crops, torch.full_like(batch.given.crops, fill))
+        output = network(replace(batch.given, crops=crops, present=present))
+        results.append((output.rot6d[present], network.image_encoder.bn0.running_mean))
+    assert torch.equal(results[0][0], results[1][0])
+    assert torch.equal(results[0][1], results[1][1])
+
+
 def test_crops_of_another_size_are_refused(right_hand: HandModel) -> None:
     with pytest.raises(ShapeError, match="crops must be 64 x 64 px"):
         network_of(small())(batch_of(1, right_hand, size=96).given)
@@ -110,7 +124,7 @@ def test_network_has_the_sizes_that_the_documentation_gives() -> None:
     with torch.device("meta"):
         paper, compact = AlignmentNetwork(AlignmentConfig.paper()), AlignmentNetwork(AlignmentConfig.compact())
         taught = AlignmentNetwork(AlignmentConfig.compact().with_priors(ORACLE))
-    assert (paper.parameter_count(), compact.parameter_count()) == (65_978_299, 6_928_010)
+    assert (paper.parameter_count(), compact.parameter_count()) == (65_978_299, 6_282_746)
     assert taught.parameter_count() == compact.parameter_count() < taught.parameter_count(at_inference=False)
 
 

@@ -94,6 +94,20 @@ def test_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
         train(RECIPE, tmp_path, device="cpu")
 
 
+def test_run_on_a_plateau_can_be_made_shorter_and_then_falls() -> None:
+    recipe = replace(RECIPE, schedule="plateau", drop_at=0.5, warm_up=0, steps=100, learning_rate=1.0)
+    assert [recipe.rate(step) for step in (0, 40, 50, 75)] == [1.0, 1.0, 1.0, 0.5]
+    assert replace(recipe, steps=80).rate(60) == 0.5
+    assert recipe.rate(100) == pytest.approx(0.01)
+    with pytest.raises(ConfigError, match="drop_at must lie"):
+        replace(recipe, drop_at=1.0)
+
+
+def test_run_goes_on_with_other_steps(tmp_path: Path) -> None:
+    assert train(replace(RECIPE, steps=1), tmp_path, device="cpu") == 1
+    assert train(replace(RECIPE, steps=2), tmp_path, device="cpu") == 2
+
+
 def test_labels_project_to_the_keypoints_of_their_crop(batch: AlignmentBatch, models: HandPair) -> None:
     """Posed hand, mirrored where left, through the crop's intrinsics: everything that a crop tells fits together."""
     labels, given = batch.labels, batch.given

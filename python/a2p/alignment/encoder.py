@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import torch.nn.functional as F  # noqa: N812 - its usual name
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -26,6 +26,11 @@ class FeatureMaps:
     stride_8: Float[Tensor, "n c8 h8 w8"]
     stride_16: Float[Tensor, "n c16 h16 w16"]
     stride_32: Float[Tensor, "n c32 h32 w32"]
+
+    def placed(self, rows: Int[Tensor, " n"], count: int) -> FeatureMaps:
+        """Returns the maps as those rows of `count`, and zeros in all others."""
+        maps = (self.stride_4, self.stride_8, self.stride_16, self.stride_32)
+        return FeatureMaps(*(m.new_zeros((count, *m.shape[1:])).index_copy(0, rows, m) for m in maps))
 
 
 class ResNet50(nn.Module):

@@ -100,7 +100,7 @@ class AlignmentConfig:
     @classmethod
     def compact(cls) -> AlignmentConfig:
         """Returns the small network: EfficientNet-Lite0, crops of 128 px, heat maps of 32 x 32."""
-        return cls(shared_blocks=5)
+        return cls(shared_blocks=MOST_SHARED_BLOCKS)
 
     def with_priors(self, channels: Mapping[Prior, int]) -> AlignmentConfig:
         """Returns the configuration for a teacher that gives these priors; others are left out."""
@@ -170,7 +170,7 @@ class AlignmentNetwork(nn.Module):
         `from_image` is 1 for pictures where F_fa is mixed in although F_p is at hand, 0 for the others; by default 0.
         """
         self._check(given)
-        maps, alignment_maps = self._encoded(given.crops.flatten(0, 1), given.target.flatten(0, 1))
+        maps, alignment_maps = self._seen(given)
         image = self.image_neck(maps)
         aligned = self.alignment_norm(self.alignment_neck(alignment_maps))
         grid = (self.config.grid, self.config.grid)
@@ -201,6 +201,15 @@ class AlignmentNetwork(nn.Module):
         if at_inference and self.projection is not None:
             total -= sum(parameter.numel() for parameter in self.projection.parameters())
         return total
+
+    def _seen(self, given: AlignmentInput) -> tuple[FeatureMaps, FeatureMaps]:
+        """Returns both encoders' maps; in training those of absent hands are zero and cost nothing."""
+        crops, target, present = given.crops.flatten(0, 1), given.target.flatten(0, 1), given.present.flatten()
+        if not self.training or present.all() or not present.any():
+            return self._encoded(crops, target)
+        rows = present.nonzero()[:, 0]
+        maps, alignment_maps = self._encoded(crops[rows], target[rows])
+        return maps.placed(rows, len(crops)), alignment_maps.placed(rows, len(crops))
 
     def _encoded(self, crops: Tensor, target: Tensor) -> tuple[FeatureMaps, FeatureMaps]:
         if isinstance(self.image_encoder, EfficientNetLite0) and isinstance(self.alignment_encoder, EfficientNetLite0):

@@ -58,8 +58,9 @@ class AlignmentTraining:
     batch: int = 32
     """Pictures a step, over all processes; each has up to two hands."""
     learning_rate: float = 1e-3
-    schedule: Literal["cosine", "step"] = "cosine"
-    """cosine falls to a hundredth; step is the paper's, a tenth from `drop_at` on."""
+    schedule: Literal["cosine", "step", "plateau"] = "cosine"
+    """cosine falls to a hundredth; step is the paper's, a tenth from `drop_at` on; plateau stays up to `drop_at` and
+    then falls in a line, so that a run may be made longer or shorter while it goes on."""
     drop_at: float = 0.67
     warm_up: int = 100
     weight_decay: float = 0.02
@@ -81,6 +82,8 @@ class AlignmentTraining:
                 "steps, batch, held_out, log_every, check_every and learning_rate must be positive, with a source at "
                 f"least; got {counts}, {self.learning_rate} and {len(self.sources)} sources."
             )
+        if not 0 <= self.drop_at < 1:
+            raise ConfigError(f"drop_at must lie in [0, 1); got {self.drop_at}.")
         if not (0 <= self.ema < 1 and 0 <= self.from_image <= 1):
             raise ConfigError(f"ema must lie in [0, 1) and from_image in [0, 1]; got {self.ema}, {self.from_image}.")
         if not set(self.priors) <= set(PRIORS) or (self.teacher == "none") != (not self.priors):
@@ -123,6 +126,8 @@ class AlignmentTraining:
         done = min(1.0, (step - self.warm_up) / max(1, self.steps - self.warm_up))
         if self.schedule == "step":
             return self.learning_rate * (0.1 if done >= self.drop_at else 1.0)
+        if self.schedule == "plateau":
+            return self.learning_rate * max(0.01, min(1.0, (1.0 - done) / (1.0 - self.drop_at)))
         return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 

@@ -94,12 +94,16 @@ def save_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
 
 
 def load_checkpoint(folder: Path, recipe: Mapping[str, Any], device: torch.device) -> dict[str, Any] | None:
-    """Returns a folder's checkpoint, None where there is none; it must be of this recipe. Nothing in it runs."""
+    """Returns a folder's checkpoint, None where there is none. Nothing in it runs.
+
+    It must be of this recipe, except that a run may be made longer or shorter by other `steps`.
+    """
     path = folder / CHECKPOINT
     if not path.is_file():
         return None
     state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    if state.get("recipe") != recipe:
+    stored = state.get("recipe")
+    if not isinstance(stored, dict) or {**stored, "steps": None} != {**recipe, "steps": None}:
         raise ConfigError(f"{path} is of another recipe. Resume with its own, or choose another folder.")
     return state
 
