@@ -97,7 +97,10 @@ def test_a_page_shows_best_worst_and_deepest_samples_of_both_variants(tmp_path: 
     made["parameters"][:, 0] = np.concatenate([part.numpy() for part in parts])
     info = RunInfo("interhand2.6m", "test", "aligned", "open", "0" * 64, "0", 4)
     ids = tuple(dataset[index].id for index in range(4))
-    runs = [RunResults(replace(info, variant=variant), ids, (0, 1, 2, 3), made, ()) for variant in ("aligned", "full")]
+    runs = [
+        RunResults(replace(info, method=name, title=title), ids, (0, 1, 2, 3), made, ())
+        for name, title in (("aligned", "stage 1"), ("full", "both stages"))
+    ]
     page = html_report(dataset, runs, [paper_table(5, runs)], models(), each=1)
     captions = re.findall(r"<figcaption>([^<]*)", page)
     assert len(captions) == 4 * 5, "truth, then two views of each variant"

@@ -24,7 +24,7 @@ from tests.data.interhand_folder import annotations, write_interhand
 from tests.data.scenes import models
 from tests.evaluation.predictors import TruthFactory
 
-INFO = RunInfo("interhand2.6m", "test", "full", "open", "0" * 64, "0", 4)
+INFO = RunInfo("interhand2.6m", "test", "full", "open", "0" * 64, "0", 4, title="both stages")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def dataset(tmp_path: Path) -> InterHand26M:
 def run(
     dataset: InterHand26M | Hic, results: ResultsFile, factory: TruthFactory, *, workers: int = 1, name: str = "full"
 ) -> RunResults:
-    info = replace(INFO, variant=name)
+    info = replace(INFO, method=name)
     job = EvaluationJob(dataset, factory, JointRegressor.of_model("open"), skip_broken=True)
     evaluate(job, info, results, workers=workers)
     return results.read(info.name)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from a2p.cli.exit_codes import EXIT_OK, EXIT_SOME_FAILED
+from a2p.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,8 +55,8 @@ class ViewData:
 
     dataset: tyro.conf.Positional[str]
     """Name of the data set; `a2p data check` lists them."""
-    folder: tyro.conf.Positional[Path]
-    """Where it lies."""
+    folder: tyro.conf.Positional[Path | None] = None
+    """Where it lies. `duet` needs none: its pairs are made once and kept in the cache."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("sheet.png")
     """The picture to write."""
     split: str | None = None
@@ -77,13 +78,32 @@ class ViewData:
         from a2p.render.picture import save_picture
 
         models = None if self.hand_model is None else HandModel.load_pair(self.hand_model)
-        dataset = open_dataset(self.dataset, self.folder, split=self.split, models=models)
+        folder = dataset_folder(self.dataset, self.folder)
+        dataset = open_dataset(self.dataset, folder, split=self.split, models=models)
         reader = SampleReader(dataset, skip_broken=self.skip_broken)
         sheet = contact_sheet(reader.read(evenly(len(dataset), self.samples)))
         print(f"wrote {save_picture(sheet, self.out)}: {dataset.name} {dataset.split}, {len(dataset)} samples")
         for broken in reader.broken:
             print(f"skipped sample {broken.index}: {broken.reason}")
         return EXIT_OK
+
+
+def dataset_folder(name: str, folder: Path | None, *, workers: int = 1) -> Path:
+    """Returns the folder of a data set; without one duet's pairs are made, which takes half a minute once."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from a2p.data.catalogue import entry_of
+    from a2p.data.duet_images.dataset import PAIRS, held_out_pairs
+
+    if folder is not None:
+        return folder
+    if entry_of(name).name != "duet":
+        raise ConfigError(f"{name} needs the folder where it lies; `a2p data check FOLDER` says how to get it.")
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("hand pairs for duet, once", total=PAIRS)
+        return held_out_pairs(workers=workers, progress=lambda made: bar.advance(task, made))
 
 
 def _print_found(console: Console, report: DatasetReport) -> None:

@@ -6,25 +6,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from a2p.cli.data_sets import dataset_folder
 from a2p.cli.exit_codes import EXIT_OK, EXIT_SOME_FAILED
 from a2p.errors import ConfigError
 
 if TYPE_CHECKING:
     from a2p.data.sample import HandDataset
-    from a2p.evaluation.results_file import ResultsFile, RunResults
+    from a2p.evaluation.methods import Method
+    from a2p.evaluation.results_file import ResultsFile, RunInfo, RunResults
     from a2p.evaluation.tables import Table
 
-Variant: TypeAlias = Literal["full", "aligned"]
-_VARIANTS_OF_TABLE: dict[int, tuple[Variant, ...]] = {
+_METHODS_OF_TABLE: dict[int, tuple[str, ...]] = {
     1: ("full",),
     2: ("full",),
     3: ("aligned", "full"),
     4: ("aligned", "full"),
-    5: ("aligned", "full"),
+    5: ("aligned", "full", "diffusion"),
 }
 
 
@@ -37,7 +38,8 @@ class Evaluate:
     """
 
     datasets: tyro.conf.Positional[tuple[str, ...]]
-    """NAME=FOLDER, as `a2p data check` names them. Example: interhand2.6m-human=/data/InterHand2.6M."""
+    """NAME=FOLDER, as `a2p data check` names them. Example: interhand2.6m-human=/data/InterHand2.6M. `duet` needs no
+    folder: hand pairs are made once and kept in the cache."""
     table: tuple[Literal[1, 2, 3, 4, 5], ...] = (1,)
     """Accuracy on InterHand2.6M (1) and HIC (2), ablation (3), efficiency (4), penetration (5)."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("evaluation")
@@ -46,8 +48,10 @@ class Evaluate:
     """Which split; by default each data set's test split."""
     protocol: Literal["interwild", "intaghand", "procrustes"] = "interwild"
     """How hands are aligned before they are compared; the paper's rows are `interwild`."""
-    variants: tuple[Variant, ...] = ()
-    """`full`: both stages; `aligned`: stage 1 alone. By default what the tables need."""
+    methods: tuple[str, ...] = ()
+    """Rows of the tables, the first being what others are compared with; by default what the tables need.
+    `aligned`: the pipeline's stage 1 alone; `full`: both stages; `descent`, `diffusion`: with this stage 2.
+    NAME=WEIGHTS_FILE: an alignment network alone, in the given boxes; NAME=WEIGHTS_FILE:diffusion with stage 2."""
     hand_model: str = "open"
     """`open`, or MANO's folder, without which sets annotated with MANO have no MPVPE."""
     joint_regressor: Path | None = None
@@ -68,7 +72,7 @@ class Evaluate:
         from a2p.evaluation.results_file import ResultsFile
 
         if not self.datasets:
-            raise ConfigError("at least one NAME=FOLDER is needed. Example: a2p evaluate hic=/data/HIC --table 2 5")
+            raise ConfigError("at least one NAME=FOLDER, or duet, is needed. Example: a2p evaluate duet --table 1 5")
         if self.workers < 1 or (self.limit is not None and self.limit < 1):
             raise ConfigError(f"workers and limit must be at least 1; got {self.workers} and {self.limit}.")
         with ResultsFile(self.out / "results.sqlite") as results:
@@ -86,26 +90,24 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class _Evaluated:
-    """One data set and its runs, a run a variant."""
+    """One data set and its runs, a run a method."""
 
     dataset: HandDataset
     runs: list[RunResults]
 
 
 def _evaluated(command: Evaluate, named: str, results: ResultsFile) -> _Evaluated:
-    """Returns the runs of all variants on one data set, evaluated as far as they were not."""
-    from importlib import metadata
-
+    """Returns the runs of all methods on one data set, evaluated as far as they were not."""
     from a2p.data.catalogue import open_dataset
     from a2p.data.inspection import evenly
-    from a2p.evaluation.prediction import PipelineFactory
-    from a2p.evaluation.provenance import weights_sha256
     from a2p.evaluation.regression import JointRegressor
-    from a2p.evaluation.results_file import RunInfo
     from a2p.evaluation.runner import EvaluationJob, evaluate
     from a2p.hand import HandModel
 
-    name, folder = _named_folder(named)
+    name, separator, given = named.partition("=")
+    if separator and not given:
+        raise ConfigError(f"a data set must be given as NAME=FOLDER; got {named!r}. Example: hic=/data/HIC")
+    folder = dataset_folder(name, Path(given) if given else None, workers=command.workers)
     models = None if command.hand_model == "open" else HandModel.load_pair(command.hand_model)
     dataset = open_dataset(name, folder, split=command.split, models=models)
     regressor = (
@@ -113,23 +115,10 @@ def _evaluated(command: Evaluate, named: str, results: ResultsFile) -> _Evaluate
         if command.joint_regressor is None
         else JointRegressor.load(command.joint_regressor)
     )
-    options = {"boxes": "detected" if command.detect else "given"}
-    if command.joint_regressor is not None:
-        options["joint regressor"] = command.joint_regressor.name
     runs = []
-    for variant in _variants(command):
-        info = RunInfo(
-            dataset=name,
-            split=dataset.split,
-            variant=variant,
-            hand_model=command.hand_model if command.hand_model == "open" else "MANO",
-            weights_sha256=weights_sha256(command.hand_model),
-            code_version=metadata.version("a2p-hands"),
-            sample_count=len(dataset),
-            options=options,
-        )
-        factory = PipelineFactory(hand_model=command.hand_model, variant=variant, given_boxes=not command.detect)
-        job = EvaluationJob(dataset, factory, regressor, command.skip_broken)
+    for method in _methods(command):
+        info = _run_info(command, name, dataset, method)
+        job = EvaluationJob(dataset, method, regressor, command.skip_broken)
         positions = None if command.limit is None else evenly(len(dataset), command.limit)
         with _progress(info.name, len(dataset) if positions is None else len(positions)) as advance:
             evaluate(job, info, results, positions=positions, workers=command.workers, progress=advance)
@@ -137,8 +126,37 @@ def _evaluated(command: Evaluate, named: str, results: ResultsFile) -> _Evaluate
     return _Evaluated(dataset, runs)
 
 
+def _run_info(command: Evaluate, name: str, dataset: HandDataset, method: Method) -> RunInfo:
+    """Returns what a run is told apart by, and what its tables say of it."""
+    from importlib import metadata
+
+    from a2p.data import Duet
+    from a2p.evaluation.provenance import parameter_count, weights_sha256
+    from a2p.evaluation.results_file import RunInfo
+
+    options = {"boxes": "given" if method.given_boxes else "detected", "stage 2": method.stage2}
+    if command.joint_regressor is not None:
+        options["joint regressor"] = command.joint_regressor.name
+    if method.weights is not None:
+        options["network alone"] = method.weights.name
+    if isinstance(dataset, Duet):
+        options |= dataset.recipe
+    return RunInfo(
+        dataset=name,
+        split=dataset.split,
+        method=method.name,
+        hand_model=command.hand_model if command.hand_model == "open" else "MANO",
+        weights_sha256=weights_sha256(command.hand_model, method.weights),
+        code_version=metadata.version("a2p-hands"),
+        sample_count=len(dataset),
+        options=options,
+        title=method.title,
+        parameter_count=parameter_count(method.weights, with_diffusion=method.stage2 == "diffusion"),
+    )
+
+
 def _write_tables(command: Evaluate, evaluated: list[_Evaluated], runs: list[RunResults]) -> list[Table]:
-    """Prints and writes the tables, and how the variants of each data set differ."""
+    """Prints and writes the tables, and how the methods differ on each data set."""
     from a2p.evaluation.tables import comparison, paper_table
 
     tables = [paper_table(number, runs, protocol=command.protocol) for number in command.table]
@@ -167,17 +185,21 @@ def _write_reports(command: Evaluate, evaluated: list[_Evaluated], tables: list[
         (command.out / f"errors-{name}.svg").write_text(error_curves(done.runs, protocol=command.protocol))
 
 
-def _variants(command: Evaluate) -> tuple[Variant, ...]:
-    """Returns the variants asked for, or those that the tables need: what others are compared with comes first."""
-    wanted = command.variants or [variant for number in command.table for variant in _VARIANTS_OF_TABLE[number]]
-    return tuple(sorted(set(wanted)))
+def _methods(command: Evaluate) -> list[Method]:
+    """Returns the methods asked for, or those that the tables need; what others are compared with comes first."""
+    from a2p.evaluation.methods import parse_method
 
-
-def _named_folder(named: str) -> tuple[str, Path]:
-    name, separator, folder = named.partition("=")
-    if not separator or not folder:
-        raise ConfigError(f"a data set must be given as NAME=FOLDER; got {named!r}. Example: hic=/data/HIC")
-    return name, Path(folder)
+    wanted = command.methods or [name for number in command.table for name in _METHODS_OF_TABLE[number]]
+    if not command.methods:
+        wanted = sorted(set(wanted), key=_METHODS_OF_TABLE[5].index)
+    methods = [
+        parse_method(text, hand_model=command.hand_model, given_boxes=not command.detect)
+        for text in dict.fromkeys(wanted)
+    ]
+    names = [method.name for method in methods]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"methods must have names of their own; got {', '.join(names)}.")
+    return methods
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Data sets: the ones that exist, behind one sample type, and the one that a2p makes itself."""
 
 from a2p.data.coco_wholebody import CocoWholeBody
+from a2p.data.duet_images.dataset import Duet
 from a2p.data.freihand import FreiHand
 from a2p.data.hand_graph_cnn import HandGraphCnn
 from a2p.data.hic import Hic
@@ -11,6 +12,7 @@ from a2p.data.sample import HandDataset, HandLabels, Sample
 
 __all__ = [
     "CocoWholeBody",
+    "Duet",
     "FreiHand",
     "HandDataset",
     "HandGraphCnn",

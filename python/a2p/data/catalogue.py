@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from a2p.data.coco_wholebody import CocoWholeBody
+from a2p.data.duet_images.dataset import SAMPLES, Duet
 from a2p.data.freihand import FreiHand
 from a2p.data.hand_graph_cnn import HandGraphCnn
 from a2p.data.hic import Hic
@@ -209,6 +210,15 @@ CATALOGUE: dict[str, DatasetEntry] = {
             "data/real_world_testset there, with joints.json beside the pictures (docs/datasets.md has its form)",
             (SplitEntry("test", 583, ("joints.json",)),),
             lambda root, _, __: HandGraphCnn(root),
+        ),
+        DatasetEntry(
+            "duet",
+            "duet: pictures that a2p renders",
+            Duet.license,
+            "made by a2p itself: docs/duet_images.md",
+            "nothing to get: `a2p evaluate duet` makes 256 pairs once; `a2p data duet --seed 1 -o FOLDER` makes more",
+            (SplitEntry("test", SAMPLES, ("duet-*.npz",)),),
+            lambda root, _, __: Duet(root),
         ),
     )
 }

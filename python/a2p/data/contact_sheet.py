@@ -22,7 +22,8 @@ _GROUND = (245, 245, 245)
 def contact_sheet(samples: Iterable[LoadedSample], *, columns: int = 4, tile: int = 320) -> Image.Image:
     """Returns the samples side by side, each cut to its hands, with skeleton, box, mesh vertices and caption.
 
-    Right hands are coral, left hands sky blue; hollow points are annotated in 3D but not marked in this picture.
+    Right hands are coral, left hands sky blue; hollow points are annotated in 3D but not marked in this picture, or
+    known to be hidden. Where pixels are labelled, white lines part what they show.
     """
     tiles = [sample_tile(loaded.sample, loaded.pixels, size=tile) for loaded in samples]
     rows = max(1, -(-len(tiles) // columns))
@@ -38,7 +39,7 @@ def sample_tile(sample: Sample, pixels: UInt8[np.ndarray, "h w 3"], *, size: int
     window = hands_window(sample, pixels.shape[1], pixels.shape[0])
     x0, y0, side = window
     scale = size / side
-    cut = cut_window(Image.fromarray(pixels), window, size=size)
+    cut = cut_window(Image.fromarray(_with_borders(sample, pixels)), window, size=size)
     pen = ImageDraw.Draw(cut)
     for name, hand in sample.hands:
         red, green, blue = (round(255 * part) for part in colour_of(name))
@@ -67,12 +68,25 @@ def _draw_hand(
     for child, parent in enumerate(PARENT_OF_KEYPOINT):
         if parent >= 0 and drawn[child] and drawn[parent]:
             pen.line([*points[parent], *points[child]], fill=colour, width=2)
-    for (x, y), there, shown in zip(points, drawn, hand.keypoints_2d_valid.tolist(), strict=True):
+    shown = hand.keypoints_2d_valid if hand.visible is None else hand.keypoints_2d_valid & hand.visible
+    for (x, y), there, is_shown in zip(points, drawn, shown.tolist(), strict=True):
         if there:
-            pen.ellipse([x - 2.5, y - 2.5, x + 2.5, y + 2.5], outline=(20, 20, 20), fill=colour if shown else None)
+            pen.ellipse([x - 2.5, y - 2.5, x + 2.5, y + 2.5], outline=(20, 20, 20), fill=colour if is_shown else None)
     if hand.box_xyxy_px is not None:
         corners = (torch.tensor(hand.box_xyxy_px).reshape(2, 2) - origin) * scale
         pen.rectangle(corners.flatten().tolist(), outline=colour, width=1)
+
+
+def _with_borders(sample: Sample, pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    """Returns the picture with a line wherever its pixels' labels change; as it is without labels."""
+    if sample.pixel_labels is None:
+        return pixels
+    part = sample.pixel_labels.part
+    border = np.zeros(part.shape, dtype=bool)
+    border[:, 1:] |= part[:, 1:] != part[:, :-1]
+    border[1:] |= part[1:] != part[:-1]
+    drawn: UInt8[np.ndarray, "h w 3"] = np.where(border[..., None], np.uint8(255), pixels)
+    return drawn
 
 
 def _mesh_pixels(sample: Sample, hand: HandLabels) -> Float[Tensor, "v 2"]:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 from PIL import Image
 from torch import Tensor
 
@@ -26,6 +26,8 @@ KeypointMask = Bool[Tensor, " 21"]
 """One flag a keypoint."""
 Box: TypeAlias = tuple[float, float, float, float]
 """x0, y0, x1, y1, px."""
+BOX_SCALE = 1.2
+"""How much larger a hand's box is than that of its keypoints; InterWild's is, too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +50,23 @@ class HandLabels:
     vertices: Float[Tensor, "v 3"] | None = None
     camera: Camera | None = None
     """The virtual camera that `parameters` and `vertices` are seen by, where the picture's own is unknown."""
+    visible: KeypointMask | None = None
+    """Whether the camera sees the skin around each keypoint, where that is known."""
 
     @property
     def is_annotated(self) -> bool:
         """Whether anything is known."""
         return bool(self.keypoints_3d_valid.any() | self.keypoints_2d_valid.any()) or self.vertices is not None
+
+
+@dataclass(frozen=True)
+class PixelLabels:
+    """What each pixel of a picture shows, and how far it is."""
+
+    part: UInt8[np.ndarray, "h w"]
+    """0 nothing, 1 right hand, 2 left hand, 3 right forearm, 4 left forearm, 5 object."""
+    depth: Float32[np.ndarray, "h w"]
+    """m along z; infinite where nothing is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +92,7 @@ class Sample:
     left: HandLabels | None
     convention: str
     """Whose keypoints these are: one of `a2p.hand.keypoints.CONVENTIONS`."""
+    pixel_labels: PixelLabels | None = field(default=None, repr=False)
 
     @property
     def hands(self) -> tuple[tuple[Side, HandLabels], ...]:
@@ -166,12 +181,9 @@ def all_keypoints() -> KeypointMask:
 
 
 def box_around(
-    points: Float[Tensor, "k 2"], valid: Bool[Tensor, " k"], size_px: tuple[int, int], *, scale: float = 1.2
+    points: Float[Tensor, "k 2"], valid: Bool[Tensor, " k"], size_px: tuple[int, int], *, scale: float = BOX_SCALE
 ) -> Box | None:
-    """Returns the box of the valid points, enlarged and clipped to the picture; None where nothing of it is left.
-
-    InterWild enlarges by 1.2 as well.
-    """
+    """Returns the box of the valid points, enlarged and clipped to the picture; None where nothing of it is left."""
     if not bool(valid.any()):
         return None
     low, high = points[valid].amin(dim=0), points[valid].amax(dim=0)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from a2p.evaluation.accuracy import Axes, Protocol
 from a2p.evaluation.plausibility import ALLOWED_DEPTH_M
+from a2p.evaluation.prediction import STAGES
 from a2p.evaluation.scoring import MEASURES, Records
 
 Values = npt.NDArray[np.floating[Any]]
@@ -120,6 +121,17 @@ def _found(records: Records) -> Totals:
     return Totals.of(np.where(wanted, (records["is_found"] & wanted).astype(np.float64), np.nan), pooled=True)
 
 
+def _rate(records: Records) -> Totals:
+    """Samples over their time, which is not the mean of each one's rate."""
+    seconds = records["seconds"].astype(np.float64)[:, None]
+    there = np.isfinite(seconds)
+    return Totals(there.astype(np.float64), np.where(there, seconds, 0.0))
+
+
+def _stage(number: int) -> Callable[[Records], Totals]:
+    return lambda r: Totals.of(1e3 * r["stage_seconds"][:, number], pooled=True)
+
+
 _PLAUSIBILITY = {
     "PenVol": Metric("cm^3", _plain("volume_cm3"), 3),
     "PenDist": Metric("cm", _plain("mean_depth_cm"), 3),
@@ -128,7 +140,10 @@ _PLAUSIBILITY = {
     "PenRate": Metric("share", _penetrates, 3),
     "ContactKept": Metric("share", _kept, 3, is_better_lower=False),
 }
+STAGE_COLUMNS = tuple(f"ms {stage}" for stage in STAGES)
 _EFFICIENCY = {
+    "frames a second": Metric("1/s", _rate, 1, is_better_lower=False),
+    **{name: Metric("ms", _stage(number), 0) for number, name in enumerate(STAGE_COLUMNS)},
     "ms a picture": Metric("ms", lambda r: Totals.of(1e3 * r["seconds"], pooled=True), 0),
     "hands found": Metric("share", _found, 3, is_better_lower=False),
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -13,16 +13,18 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from a2p.arrays import Keypoints3D
+from a2p.data.placement import model_of
 from a2p.data.sample import Sample
 from a2p.errors import DataError
 from a2p.hand import HandPair, HandParameters
 from a2p.hand.hand_data import Side
 from a2p.hand.keypoints import KeypointRegressor
 from a2p.pipeline import Reconstructor
-from a2p.result import Hand
 
-Variant: TypeAlias = Literal["full", "aligned"]
-VARIANTS: Mapping[str, str] = {"full": "both stages", "aligned": "stage 1 alone: 2D alignment"}
+Stage2: TypeAlias = Literal["none", "descent", "diffusion"]
+"""What makes hands that penetrate plausible."""
+STAGES = ("perception", "alignment", "plausibility")
+"""The parts that a picture's time is told of: finding hands and their keypoints, posing them, making them plausible."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Prediction:
     left: PredictedHand | None
     seconds: float
     """Wall-clock time that it took."""
+    stage_seconds: tuple[float, float, float] = (math.nan, math.nan, math.nan)
+    """Of these, by `STAGES`; NaN where nobody measured."""
 
 
 @runtime_checkable
@@ -55,49 +59,53 @@ class Predictor(Protocol):
         """Returns the hands of a picture; the sample's boxes and camera may be used, its hands may not."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PipelineFactory:
-    """Makes the predictor that runs a2p's own pipeline; can be sent to worker processes."""
-
-    hand_model: str = "open"
-    variant: Variant = "full"
-    given_boxes: bool = True
-    """Whether hands are looked for in the annotated boxes, as the paper's protocol has it, or detected."""
-
-    def __call__(self) -> Predictor:
-        """Returns the predictor, its models loaded."""
-        return PipelinePredictor(self)
-
-
 class PipelinePredictor:
     """a2p's own pipeline, given the sample's camera and boxes."""
 
-    def __init__(self, options: PipelineFactory) -> None:
-        self._reconstructor = Reconstructor(options.hand_model, refine=options.variant == "full")
-        self._given_boxes = options.given_boxes
-        self._keypoints: dict[tuple[str, Side], KeypointRegressor] = {}
+    def __init__(self, *, hand_model: str = "open", stage2: Stage2 = "descent", given_boxes: bool = True) -> None:
+        self._reconstructor = Reconstructor(hand_model, refine=False if stage2 == "none" else stage2)
+        self._given_boxes = given_boxes
         self.models = self._reconstructor.models
+        self._reader = HandReader(self.models)
 
     def __call__(self, sample: Sample, pixels: UInt8[np.ndarray, "h w 3"]) -> Prediction:
         """Returns the hands that the pipeline sees."""
-        if sample.fisheye is not None:
-            raise DataError(
-                f"sample {sample.id} was taken through a fisheye lens, which the pipeline does not know. Evaluate on "
-                "rectified pictures."
-            )
+        require_pinhole(sample)
         boxes = [(side, box) for side, box in sample.boxes] if self._given_boxes else None
         start = time.perf_counter()
         result = self._reconstructor(pixels, boxes=boxes, camera=sample.camera)
         seconds = time.perf_counter() - start
-        return Prediction(self._hand(result.right, sample), self._hand(result.left, sample), seconds)
+        right, left = (
+            None if hand is None else self._reader(hand.parameters, hand.handedness, sample.convention)
+            for hand in (result.right, result.left)
+        )
+        perception, alignment, plausibility = (1e-3 * result.timings_ms[stage] for stage in STAGES)
+        return Prediction(right, left, seconds, (perception, alignment, plausibility))
 
-    def _hand(self, hand: Hand | None, sample: Sample) -> PredictedHand | None:
-        if hand is None:
-            return None
-        key = (sample.convention, hand.handedness)
-        model = self.models.right if hand.handedness == "right" else self.models.left
+
+class HandReader:
+    """Poses parameters and puts a data set's own keypoints on the hands."""
+
+    def __init__(self, models: HandPair) -> None:
+        self._models = models
+        self._keypoints: dict[tuple[str, Side], KeypointRegressor] = {}
+
+    def __call__(self, parameters: HandParameters, side: Side, convention: str) -> PredictedHand:
+        """Returns one hand."""
+        key = (convention, side)
+        model = model_of(self._models, side)
         if key not in self._keypoints:
-            self._keypoints[key] = KeypointRegressor.for_model(model, sample.convention)
+            self._keypoints[key] = KeypointRegressor.for_model(model, convention)
         with torch.no_grad():
-            keypoints = self._keypoints[key](model(hand.parameters), hand.parameters.betas)
-        return PredictedHand(keypoints, hand.vertices, hand.parameters)
+            posed = model(parameters)
+            keypoints = self._keypoints[key](posed, parameters.betas)
+        return PredictedHand(keypoints, posed.vertices, parameters)
+
+
+def require_pinhole(sample: Sample) -> None:
+    """Raises DataError for a picture through a lens that nothing here knows."""
+    if sample.fisheye is not None:
+        raise DataError(
+            f"sample {sample.id} was taken through a fisheye lens, which the pipeline does not know. Evaluate on "
+            "rectified pictures."
+        )

@@ -1,26 +1,68 @@
-"""What made a result: the content of everything that was learned or built, as one number."""
+"""What made a result: the content and the size of everything that was learned or built."""
 
 from __future__ import annotations
 
 import hashlib
-from importlib import resources
+import math
+from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
 
 from a2p.hand.hand_data import HandData
 from a2p.hand.hand_file import read_hand_data
 
+_PACKAGE = Path(__file__).parents[1]
 _LEARNED = (".tflite", ".safetensors", ".npz", ".onnx", ".pt")
+_FLOATING_POINT = {0: 4, 1: 2}
+"""Bytes a number of TensorFlow Lite's types float32 and float16."""
 
 
-def weights_sha256(hand_model: str) -> str:
-    """Returns the SHA-256 of the packaged networks and of the hand model's two hands."""
+def weights_sha256(hand_model: str, weights: Path | None = None) -> str:
+    """Returns the SHA-256 of the packaged networks, of the hand model's two hands, and of a weights file, if any."""
     digest = hashlib.sha256()
-    package = Path(str(resources.files("a2p")))
-    for path in sorted(path for path in package.glob("*/assets/*") if path.suffix in _LEARNED):
-        digest.update(path.relative_to(package).as_posix().encode())
+    for path in _packaged():
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
         digest.update(path.read_bytes())
+    if weights is not None:
+        digest.update(weights.read_bytes())
     hands: list[HandData] = [read_hand_data(hand_model, side="right"), read_hand_data(hand_model, side="left")]
     for hand in hands:
         for array in (hand.v_template, hand.shapedirs, hand.posedirs, hand.weights, hand.faces):
             digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def parameter_count(weights: Path | None = None, *, with_diffusion: bool) -> int:
+    """Returns how many learned numbers a method loads: the packaged networks', or those of a network alone.
+
+    The denoiser counts where pairs are drawn by diffusion.
+    """
+    packaged = [path for path in _packaged() if path.parent.parent.name != "hand"]
+    denoiser = [path for path in packaged if path.parent.parent.name == "plausibility"]
+    stage1 = [path for path in packaged if path not in denoiser] if weights is None else [weights]
+    return sum(_numbers(path) for path in stage1 + (denoiser if with_diffusion else []))
+
+
+def _packaged() -> list[Path]:
+    return sorted(path for path in _PACKAGE.glob("*/assets/*") if path.suffix in _LEARNED)
+
+
+def _numbers(path: Path) -> int:
+    if path.suffix == ".tflite":
+        return sum(_constants(path))
+    with safe_open(path, framework="np") as file:
+        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - not a dict
+
+
+def _constants(path: Path) -> Iterator[int]:
+    """Yields how many floating point numbers each constant of a TensorFlow Lite model holds."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            data = model.buffers[tensor.buffer].data
+            if data is not None and tensor.type in _FLOATING_POINT:
+                yield np.asarray(data).nbytes // _FLOATING_POINT[tensor.type]

@@ -18,7 +18,6 @@ from a2p.data.contact_sheet import cut_window, hands_window, sample_tile
 from a2p.data.reading import LoadedSample, SampleReader
 from a2p.data.sample import SIDES, HandDataset
 from a2p.evaluation.plots import error_curves
-from a2p.evaluation.prediction import VARIANTS
 from a2p.evaluation.results_file import RunResults
 from a2p.evaluation.scoring import Records
 from a2p.evaluation.tables import Table
@@ -108,7 +107,7 @@ def _sample(loaded: LoadedSample, runs: Sequence[RunResults], identity: str, mod
         meshes = _meshes(record, models)
         error = sample_errors_mm(run.records[run.ids.index(identity)][None])[0]
         depth = float(record["max_depth_mm"])
-        text = f"{VARIANTS.get(run.info.variant, run.info.variant)}: {error:.1f} mm"
+        text = f"{run.info.title}: {error:.1f} mm"
         text += f", penetrates by {depth:.1f} mm" if np.isfinite(depth) else ""
         figures.append(_figure(_overlay(loaded, loaded.pixels, meshes), text))
         figures.append(_figure(view_from_aside(meshes, size=_TILE), "from aside"))

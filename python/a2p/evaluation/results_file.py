@@ -31,7 +31,8 @@ class RunInfo:
 
     dataset: str
     split: str
-    variant: str
+    method: str
+    """Its name; `title` is what tables call it."""
     hand_model: str
     weights_sha256: str
     """Of everything that was learned or built: networks and hand model."""
@@ -39,11 +40,14 @@ class RunInfo:
     sample_count: int
     """Of the whole split."""
     options: dict[str, str] = field(default_factory=dict)
+    title: str = ""
+    parameter_count: int = 0
+    """Learned numbers that are loaded."""
 
     @property
     def name(self) -> str:
         """What the run is called in the file and in tables."""
-        return f"{self.dataset}/{self.split}/{self.variant}"
+        return f"{self.dataset}/{self.split}/{self.method}"
 
 
 @dataclass(frozen=True)

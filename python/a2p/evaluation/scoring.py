@@ -15,7 +15,7 @@ from a2p.data.sample import HandLabels, Sample
 from a2p.errors import DataError
 from a2p.evaluation.accuracy import Axes, Protocol, TwoHands, Validity, sample_errors
 from a2p.evaluation.plausibility import PairMeshes, SamplePlausibility, sample_plausibility
-from a2p.evaluation.prediction import PredictedHand, Prediction
+from a2p.evaluation.prediction import STAGES, PredictedHand, Prediction
 from a2p.evaluation.regression import JointRegressor
 from a2p.hand import HandPair
 
@@ -40,6 +40,7 @@ RECORD = np.dtype(
         ("is_regressed", "?"),
         *((name, "f8") for name in _PLAUSIBILITY),
         ("seconds", "f8"),
+        ("stage_seconds", "f8", (len(STAGES),)),
         ("keypoints_m", "f4", (2, 21, 3)),
         ("truth_m", "f4", (2, 21, 3)),
         ("parameters", "f4", (2, 61)),
@@ -76,6 +77,7 @@ class Scorer:
         record["is_found"] = is_found.numpy()
         record["is_regressed"] = regressed
         record["seconds"] = prediction.seconds
+        record["stage_seconds"] = prediction.stage_seconds
         record["keypoints_m"] = torch.stack(points).numpy()
         record["truth_m"] = torch.stack(truth).numpy()
         record["parameters"] = [_flat(hand) for hand in hands]

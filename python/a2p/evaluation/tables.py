@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 
 from a2p.evaluation.accuracy import Protocol
 from a2p.evaluation.bootstrap import confidence_interval, paired_difference
-from a2p.evaluation.metrics import metrics_of
+from a2p.evaluation.metrics import Metric, metrics_of
 from a2p.evaluation.plausibility import DEFINITIONS
-from a2p.evaluation.prediction import VARIANTS
-from a2p.evaluation.published import PUBLISHED
+from a2p.evaluation.published import PARAMETERS, PUBLISHED
 from a2p.evaluation.results_file import RunResults
+from a2p.evaluation.scoring import Records
 
 _OUR_PROTOCOL = {4: "this machine", 5: "definitions below"}
 """Of tables that align nothing."""
@@ -84,7 +84,7 @@ def paper_table(number: int, runs: Sequence[RunResults], *, protocol: Protocol =
         columns=columns,
         rows=(*printed, *(_our_row(run, columns, number, protocol) for run in runs)),
         notes=(*paper.notes, *_notes(number, runs, protocol)),
-        digits=tuple(metrics[column].digits for column in columns),
+        digits=tuple(1 if column == PARAMETERS else metrics[column].digits for column in columns),
     )
 
 
@@ -109,23 +109,39 @@ def comparison(one: RunResults, other: RunResults, *, protocol: Protocol = "inte
 def _our_row(run: RunResults, columns: Sequence[str], number: int, protocol: Protocol) -> TableRow:
     metrics = metrics_of(protocol)
     records = run.records
-    intervals = [confidence_interval(metrics[name], records) for name in columns] if len(records) else []
+    intervals = [_interval(metrics.get(name), records) for name in columns] if len(records) else []
     return TableRow(
-        method=f"a2p, {VARIANTS.get(run.info.variant, run.info.variant)} ({run.info.dataset}, {run.info.split})",
-        values=tuple(_known(metrics[name](records)) for name in columns),
+        method=f"a2p, {run.info.title} ({run.info.dataset}, {run.info.split})",
+        values=tuple(_value(name, run, protocol) for name in columns),
         protocol=_OUR_PROTOCOL.get(number, PROTOCOL_TEXTS[protocol]),
         is_ours=True,
         samples=len(records),
         missing_hands=_missing(run),
         skipped=len(run.problems),
-        intervals=tuple((interval.low, interval.high) for interval in intervals),
+        intervals=tuple(intervals),
     )
+
+
+def _value(column: str, run: RunResults, protocol: Protocol) -> float | None:
+    if column == PARAMETERS:
+        return 1e-6 * run.info.parameter_count
+    return _known(metrics_of(protocol)[column](run.records))
+
+
+def _interval(metric: Metric | None, records: Records) -> tuple[float, float]:
+    """Returns the 95 % interval of a figure; NaN for one that does not depend on samples."""
+    if metric is None:
+        return math.nan, math.nan
+    interval = confidence_interval(metric, records)
+    return interval.low, interval.high
 
 
 def _notes(number: int, runs: Sequence[RunResults], protocol: Protocol) -> list[str]:
     notes = [note for run in runs for note in _run_notes(run, has_meshes=number in (1, 2, 3))]
     if number in (1, 2, 3) and protocol != "interwild":
         notes.append("The paper's rows were measured by InterWild's protocol: do not compare.")
+    if number in (1, 2, 3) and any(run.info.dataset == "duet" for run in runs):
+        notes.append("duet's pictures are rendered, the paper's are not: the figures do not tell who is better.")
     if number == 5:
         notes += [f"{name}: {text}." for name, text in DEFINITIONS.items()]
         notes.append("The papers define neither PenDist nor ProxRatio: theirs may be something else than ours.")
