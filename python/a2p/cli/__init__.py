@@ -21,6 +21,7 @@ from a2p.cli.reconstruct import Reconstruct
 from a2p.cli.serve import Serve
 from a2p.cli.stream import Stream
 from a2p.cli.train import TrainCommands
+from a2p.cli.view import View
 from a2p.errors import A2PError
 
 _Command: TypeAlias = (
@@ -32,20 +33,21 @@ _Command: TypeAlias = (
     | Annotated[Stream, tyro.conf.subcommand("stream")]
     | Annotated[Serve, tyro.conf.subcommand("serve")]
     | Annotated[Client, tyro.conf.subcommand("client")]
+    | Annotated[View, tyro.conf.subcommand("view")]
     | Annotated[TrainCommands, tyro.conf.subcommand("train")]
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0, 1 where something failed, 2 for wrong usage."""
-    command: Reconstruct | HandCommands | DataCommands | Evaluate | Bench | Stream | Serve | Client | TrainCommands = (
-        tyro.cli(
-            _Command,
-            prog="a2p",
-            description="Two posed hand meshes from one picture.",
-            args=arguments,
-            config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
-        )
+    command: (
+        Reconstruct | HandCommands | DataCommands | Evaluate | Bench | Stream | Serve | Client | View | TrainCommands
+    ) = tyro.cli(
+        _Command,
+        prog="a2p",
+        description="Two posed hand meshes from one picture.",
+        args=arguments,
+        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.OmitArgPrefixes),
     )
     try:
         return command.run()

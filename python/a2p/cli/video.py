@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,20 +25,26 @@ SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm")
 
 
 class VideoReader:
-    """The frames of a video file, upright RGB, (h, w, 3) uint8."""
+    """The frames of a video file or a camera, upright RGB, (h, w, 3) uint8.
 
-    def __init__(self, path: Path) -> None:
+    A camera is a device such as /dev/video0; `device` names FFmpeg's input device for other sources.
+    """
+
+    def __init__(self, path: Path, *, device: str | None = None) -> None:
         require_extra("video", "av")
         import av
 
+        device = device or ("v4l2" if path.is_char_device() else None)
+        self.is_live = device is not None
         try:
-            self._file = av.open(str(path))
+            self._file = av.open(str(path), format=device)
             self._stream = self._file.streams.video[0]
         except (av.FFmpegError, IndexError) as error:
             raise ImageError(
                 f"a video must be a file that FFmpeg reads; {path} is not: {error}. Convert it."
             ) from error
-        self._stream.thread_type = "AUTO"
+        if not self.is_live:  # threads over frames make each of them late
+            self._stream.thread_type = "AUTO"
         self.frame_rate_hz = float(self._stream.average_rate or 30)
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -44,6 +52,27 @@ class VideoReader:
             for frame in self._file.decode(self._stream):
                 pixels = frame.to_ndarray(format="rgb24")
                 yield np.ascontiguousarray(np.rot90(pixels, round(getattr(frame, "rotation", 0) / 90)))
+
+
+def newest(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yields what a camera sees now: frames that come while the last one is worked on give way to newer ones."""
+    slot: list[np.ndarray | None] = []
+    changed = threading.Condition()
+
+    def read() -> None:
+        for frame in itertools.chain(frames, (None,)):
+            with changed:
+                slot[:] = [frame]
+                changed.notify()
+
+    threading.Thread(target=read, name="a2p-camera", daemon=True).start()
+    while True:
+        with changed:
+            changed.wait_for(lambda: slot)
+            frame = slot.pop()
+        if frame is None:
+            return
+        yield frame
 
 
 class VideoResults:
