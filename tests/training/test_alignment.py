@@ -16,6 +16,7 @@ from a2p.data.duet_images.settings import CameraSettings
 from a2p.errors import ConfigError, DataError
 from a2p.hand import HandModel, HandPair
 from a2p.training.alignment import train
+from a2p.training.alignment_pictures import ParallelPictures, TrainingPictures
 from a2p.training.alignment_recipe import AlignmentTraining, PictureSource
 from a2p.training.curves import save_curves
 from a2p.training.hand_crops import CropSettings, hand_crops
@@ -106,6 +107,36 @@ def test_run_on_a_plateau_can_be_made_shorter_and_then_falls() -> None:
 def test_run_goes_on_with_other_steps(tmp_path: Path) -> None:
     assert train(replace(RECIPE, steps=1), tmp_path, device="cpu") == 1
     assert train(replace(RECIPE, steps=2), tmp_path, device="cpu") == 2
+
+
+def test_processes_make_the_batches_that_a_thread_makes() -> None:
+    recipe = replace(RECIPE, steps=3)
+    with Worker.joined("cpu") as worker:
+        alone = TrainingPictures(recipe, worker, pairs=None)
+        together = ParallelPictures(recipe, worker, pairs=None, processes=2)
+        try:
+            for step in (1, 2):
+                expected, found = alone.made(step), together.batch(step)
+                assert torch.equal(found.given.target, expected.given.target)
+                assert torch.equal(found.given.crops, expected.given.crops)
+                assert torch.equal(found.labels.keypoints_3d, expected.labels.keypoints_3d)
+        finally:
+            together.close()
+            alone.close()
+
+
+def test_run_goes_on_from_the_parts_that_travelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools import gpu_train
+
+    first, out, second = tmp_path / "first", tmp_path / "out", tmp_path / "second"
+    out.mkdir()
+    monkeypatch.setattr(gpu_train, "PART_BYTES", 1_000_000)
+    assert train(replace(RECIPE, steps=2), first, device="cpu") == 2
+    assert len(gpu_train.split(first, out)) > 1
+    gpu_train.join(out, second)
+    stored = torch.load(second / CHECKPOINT, weights_only=True)
+    assert (stored["step"], "optimiser" in stored) == (2, False)
+    assert train(replace(RECIPE, steps=3), second, device="cpu") == 3
 
 
 def test_labels_project_to_the_keypoints_of_their_crop(batch: AlignmentBatch, models: HandPair) -> None:

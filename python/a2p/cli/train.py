@@ -25,13 +25,22 @@ class TrainAlignment:
     """cpu, cuda, or auto."""
     max_seconds: float | None = None
     """Stops after so long; the same command goes on."""
+    processes: int = 0
+    """That render; 0: a thread of this one, which is enough for a CPU. A large GPU takes what 12 to 16 make."""
 
     def run(self) -> int:
         """Trains and returns the exit code."""
         from a2p.training.alignment import recipe_of, train
 
         recipe = recipe_of(self.recipe)
-        steps = train(recipe, self.out, pairs=self.pairs, device=self.device, max_seconds=self.max_seconds)
+        steps = train(
+            recipe,
+            self.out,
+            pairs=self.pairs,
+            device=self.device,
+            max_seconds=self.max_seconds,
+            processes=self.processes,
+        )
         print(f"{steps} of {recipe.steps} steps; {self.out}")
         return EXIT_OK
 

@@ -28,7 +28,7 @@ from a2p.alignment.teachers import Teacher, TogetherTeacher
 from a2p.alignment.weights import AlignmentOrigin, save_alignment
 from a2p.errors import ConfigError
 from a2p.hand import HandModel
-from a2p.training.alignment_pictures import TrainingPictures
+from a2p.training.alignment_pictures import BatchSource, ParallelPictures, TrainingPictures
 from a2p.training.alignment_recipe import RECIPES, AlignmentTraining
 from a2p.training.picture_grid import save_grid
 from a2p.training.runs import (
@@ -59,9 +59,14 @@ class HeldOut:
 class AlignmentTrainer:
     """The state of one run: network, averaged network, optimiser, step."""
 
-    def __init__(self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None = None) -> None:
+    def __init__(
+        self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None = None, processes: int = 0
+    ) -> None:
         self.recipe, self.worker = recipe, worker
         self.pictures = TrainingPictures(recipe, worker, pairs=pairs)
+        self.batches: BatchSource = self.pictures
+        if processes > 0:
+            self.batches = ParallelPictures(recipe, worker, pairs=pairs, processes=processes)
         self.teacher = teacher_of(recipe)
         config = recipe.network.with_priors({} if self.teacher is None else self.teacher.channels)
         torch.manual_seed(recipe.seed)
@@ -81,7 +86,7 @@ class AlignmentTrainer:
 
     def take_step(self) -> AlignmentLosses:
         """Trains on the next batch and returns its losses."""
-        batch = self.pictures.batch(self.step)
+        batch = self.batches.batch(self.step)
         self.network.train()
         output = self._run(self.parallel, batch)
         found = self.criterion(output, batch)
@@ -138,7 +143,8 @@ class AlignmentTrainer:
         self.step = int(state["step"])
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        if "optimiser" in state:  # a light checkpoint has none: its momenta build up anew
+            self.optimiser.load_state_dict(state["optimiser"])
 
     def _run(self, network: nn.Module, batch: AlignmentBatch) -> AlignmentOutput:
         if self.teacher is None:
@@ -198,9 +204,12 @@ def train(
     pairs: Path | None = None,
     device: str = "auto",
     max_seconds: float | None = None,
+    processes: int = 0,
     commit: str = "unknown",
 ) -> int:
     """Trains, or goes on training, until the recipe's last step or for `max_seconds`; returns the steps taken so far.
+
+    `processes` render beside this one; with 0 a thread does, which is enough for a CPU.
 
     `out` receives the checkpoint, the averaged weights, a line of JSON for every `log_every` steps, and a picture of
     predictions.
@@ -208,11 +217,12 @@ def train(
     deadline = Deadline(max_seconds)
     out.mkdir(parents=True, exist_ok=True)
     with Worker.joined(device) as worker:
-        trainer = AlignmentTrainer(recipe, worker, pairs=pairs)
+        trainer = AlignmentTrainer(recipe, worker, pairs=pairs, processes=processes)
         try:
             trainer.resume(out)
             _loop(trainer, out, deadline, commit)
         finally:
+            trainer.batches.close()
             trainer.pictures.close()
     return trainer.step
 
@@ -267,6 +277,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path, help="folder of duet pairs that touch")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--max-seconds", type=float, help="stop after so long; the same command goes on")
+    parser.add_argument("--processes", type=int, default=0, help="that render; 0: a thread of this one, for a CPU")
     parser.add_argument("--commit", default="unknown", help="of the code, for the model card")
     options = parser.parse_args()
     recipe = recipe_of(options.recipe)
@@ -276,6 +287,7 @@ def main() -> None:
         pairs=options.pairs,
         device=options.device,
         max_seconds=options.max_seconds,
+        processes=options.processes,
         commit=options.commit,
     )
     print(f"{steps} of {recipe.steps} steps; {options.out / WEIGHTS}")

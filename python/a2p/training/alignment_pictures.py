@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset
 
 from a2p.alignment.batch import AlignmentBatch, AlignmentInput, AlignmentLabels
 from a2p.data.duet import DuetPairs, load_shards
@@ -25,8 +27,18 @@ _HELD_OUT_SEED = 1_000_003
 """Added to a source's seed for the pictures that are never trained on."""
 
 
+class BatchSource(Protocol):
+    """Whatever makes a run's batches in the order of its steps."""
+
+    def batch(self, step: int) -> AlignmentBatch:
+        """Returns a step's batch for this process, on its device, and begins later ones."""
+
+    def close(self) -> None:
+        """Stops making batches."""
+
+
 class TrainingPictures:
-    """The batches of a recipe: batch k is the same however the run is sliced."""
+    """The batches of a recipe, made ahead of time by a thread: batch k is the same however the run is sliced."""
 
     def __init__(self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None, threads: int = 0) -> None:
         self.recipe, self.worker = recipe, worker
@@ -47,9 +59,9 @@ class TrainingPictures:
 
     def batch(self, step: int) -> AlignmentBatch:
         """Returns a step's batch for this process, and begins the next one."""
-        future = self._ahead.pop(step, None) or self._maker.submit(self._make, step)
+        future = self._ahead.pop(step, None) or self._maker.submit(self.made, step)
         if step + 1 < self.recipe.steps:
-            self._ahead = {step + 1: self._maker.submit(self._make, step + 1)}
+            self._ahead = {step + 1: self._maker.submit(self.made, step + 1)}
         return future.result()
 
     def held_out(self, start: int, count: int) -> AlignmentBatch:
@@ -63,7 +75,8 @@ class TrainingPictures:
         """Stops making batches."""
         self._maker.shutdown(cancel_futures=True)
 
-    def _make(self, step: int) -> AlignmentBatch:
+    def made(self, step: int) -> AlignmentBatch:
+        """Returns a step's batch, made now."""
         share = self.recipe.batch // self.worker.count
         generator = torch.Generator().manual_seed(seed_of(self.recipe.seed, step, self.worker.rank))
         weights = torch.tensor([source.weight for source in self.recipe.sources])
@@ -82,6 +95,53 @@ class TrainingPictures:
             settings=self.recipe.crops,
             device=self.worker.device,
         )
+
+
+class ParallelPictures:
+    """The batches of a recipe, made by several processes: a GPU takes more pictures than one process can plan.
+
+    Each process renders on one thread. Batches are those of `TrainingPictures`.
+    """
+
+    def __init__(self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None, processes: int) -> None:
+        self._recipe, self._worker, self._pairs, self._processes = recipe, worker, pairs, processes
+        self._next, self._batches = -1, iter(())  # type: int, Iterator[AlignmentBatch]
+
+    def batch(self, step: int) -> AlignmentBatch:
+        """Returns a step's batch for this process, on its device, and begins later ones."""
+        if step != self._next:
+            self._batches = self._started(step)
+        self._next = step + 1
+        return next(self._batches).to(self._worker.device)
+
+    def close(self) -> None:
+        """Stops making batches."""
+        self._next, self._batches = -1, iter(())
+
+    def _started(self, step: int) -> Iterator[AlignmentBatch]:
+        return iter(
+            DataLoader(
+                _Batches(self._recipe, self._worker, self._pairs),
+                batch_size=None,
+                sampler=range(step, self._recipe.steps),
+                num_workers=self._processes,
+                multiprocessing_context="spawn",
+            )
+        )
+
+
+class _Batches(Dataset[AlignmentBatch]):
+    """A process's own `TrainingPictures`, which it makes when it is first asked."""
+
+    def __init__(self, recipe: AlignmentTraining, worker: Worker, pairs: Path | None) -> None:
+        self._recipe, self._worker, self._pairs = recipe, replace(worker, device=torch.device("cpu")), pairs
+        self._pictures: TrainingPictures | None = None
+
+    def __getitem__(self, step: int) -> AlignmentBatch:
+        if self._pictures is None:
+            torch.set_num_threads(1)
+            self._pictures = TrainingPictures(self._recipe, self._worker, pairs=self._pairs, threads=1)
+        return self._pictures.made(step)
 
 
 def joined(parts: list[AlignmentBatch]) -> AlignmentBatch:

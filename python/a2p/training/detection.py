@@ -259,8 +259,8 @@ def train(
 ) -> int:
     """Trains, or goes on training, until the recipe's last step or for `max_seconds`; returns the steps taken so far.
 
-    `out` receives the checkpoint, the averaged weights and a line of JSON for every `log_every` steps. `threads` render;
-    0 takes all cores.
+    `out` receives the checkpoint, the averaged weights and a line of JSON for every `log_every` steps. `threads`
+    render; 0 takes all cores.
     """
     deadline = Deadline(max_seconds)
     out.mkdir(parents=True, exist_ok=True)
