@@ -84,3 +84,13 @@ def test_the_cpp_client_talks_to_a_live_server(server: Running, picture: Path, t
     built = _run("cmake", "--build", build, folder=tmp_path)
     assert built.returncode == 0, built.stdout + built.stderr
     _check(server, picture, build / "a2p_client")
+
+
+@pytest.mark.slow
+def test_the_go_client_talks_to_a_live_server(server: Running, picture: Path, tmp_path: Path) -> None:
+    _require("go", "protoc", "protoc-gen-go", "protoc-gen-go-grpc")
+    if not Path("/usr/share/gocode/src/google.golang.org/grpc").is_dir():
+        pytest.skip("needs Debian's golang-google-grpc-dev")
+    built = _run(ROOT / "examples" / "go" / "build.sh", tmp_path / "build", folder=tmp_path)
+    assert built.returncode == 0, built.stdout + built.stderr
+    _check(server, picture, tmp_path / "build" / "client")
