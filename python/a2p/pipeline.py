@@ -10,18 +10,23 @@ from dataclasses import replace
 from os import PathLike
 from typing import TypeAlias, Union
 
+import numpy as np
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
 from a2p.abandonment import raise_if_abandoned
+from a2p.alignment.combination import combined
 from a2p.alignment.keypoint_fit import KeypointFit, KeypointFitResult
 from a2p.alignment.keypoint_observations import KeypointObservations, keypoint_weights
+from a2p.alignment.reading import HandWindows, NetworkHands, NetworkReader
 from a2p.camera import Camera
 from a2p.errors import BackendError, ConfigError
 from a2p.hand import HandModel, HandPair, HandParameters
 from a2p.hand.keypoints import KeypointRegressor
 from a2p.penetration import PenetrationReport
+from a2p.perception.crop import Crop, sample
 from a2p.perception.detector import Detector, HandBox
 from a2p.perception.finder import HandFinder
 from a2p.perception.image import ImageInput, Pixels, load_image
@@ -57,6 +62,7 @@ class Reconstructor:
         refine: bool | RefineMethod = True,
         detector: Detector | None = None,
         fov_deg: float | None = None,
+        network: bool | str | PathLike[str] = False,
     ) -> None:
         """Loads the models.
 
@@ -68,6 +74,8 @@ class Reconstructor:
                 True chooses.
             detector: What proposes hands instead of the packaged palm detector.
             fov_deg: Field of view of the larger image side where neither the call nor EXIF gives a camera.
+            network: Whether the alignment network looks at each hand, too, and with which weights: True takes the
+                packaged ones, a path those of a file. Without it alignment fits the landmark model's keypoints alone.
         """
         if device not in ("auto", "cpu"):
             raise BackendError(
@@ -83,6 +91,7 @@ class Reconstructor:
         self._keypoints = {model.side: KeypointRegressor.for_model(model, "mediapipe") for model in self.models}
         self._finder = HandFinder(detector=detector)
         self._fit = KeypointFit(self.models.right, self.models.left)
+        self._network = None if network is False else NetworkReader(None if network is True else network)
         self._refiner = Refiner(hand_model=self.models, method=refine if isinstance(refine, str) else DEFAULT_METHOD)
 
     def __call__(
@@ -142,7 +151,13 @@ class Reconstructor:
             seen = look(loaded.pixels)
         with clock.stage("alignment"), one_torch_thread(), torch.no_grad():
             pairs = _pairs(seen)
-            fit = self._fit.fit(_evidence(seen, pairs), intrinsics.camera, start=memory.start() if memory else None)
+            evidence, guess = _evidence(seen, pairs), None
+            if self._network and len(seen):
+                told = read_crops(self._network, loaded.pixels, seen, pairs, intrinsics.camera)
+                evidence, guess = combined(evidence, told, intrinsics.camera), told.state
+                seen = [_as_combined(hand, evidence, index) for index, hand in enumerate(seen)]
+            start = memory.start() if memory else None
+            fit = self._fit.fit(evidence, intrinsics.camera, start=start, guess=guess)
             aligned = [fit.parameters[i] for i in range(len(seen))]
             if memory:
                 aligned = memory.settle(fit.state, aligned)
@@ -299,6 +314,32 @@ def _evidence(seen: Sequence[HandObservation], pairs: tuple[tuple[int, int], ...
         keypoints_3d=stacked([hand.keypoints_3d for hand in seen], 21, 3),
         pairs=pairs,
     )
+
+
+def read_crops(
+    network: NetworkReader,
+    pixels: Pixels,
+    seen: Sequence[HandObservation],
+    pairs: tuple[tuple[int, int], ...],
+    camera: Camera,
+) -> NetworkHands:
+    """Returns what the alignment network sees at the places of hands."""
+    windows = HandWindows(
+        is_right=torch.tensor([hand.handedness == "right" for hand in seen]),
+        boxes=torch.stack([_box_of(hand.keypoints_2d) for hand in seen]),
+        pairs=pairs,
+    )
+    picture = Image.fromarray(pixels)
+    squares = zip(windows.centre.tolist(), windows.side.tolist(), windows.is_right.tolist(), strict=True)
+    crops = [
+        sample(picture, Crop((x, y), side, mirrored=not is_right), network.crop_px)
+        for (x, y), side, is_right in squares
+    ]
+    return network(torch.from_numpy(np.stack(crops)).movedim(-1, 1), windows, camera)
+
+
+def _as_combined(hand: HandObservation, evidence: KeypointObservations, index: int) -> HandObservation:
+    return replace(hand, keypoints_2d=evidence.keypoints_2d[index], keypoint_confidence=evidence.confidence[index])
 
 
 def _box_of(points: Float[Tensor, "21 2"]) -> Float[Tensor, 4]:

@@ -103,17 +103,23 @@ class KeypointFit:
         self._hands = RestHands(left_model, right_model, (convention, convention_3d))
 
     def fit(
-        self, observations: KeypointObservations, camera: Camera, *, start: HandState | None = None
+        self,
+        observations: KeypointObservations,
+        camera: Camera,
+        *,
+        start: HandState | None = None,
+        guess: HandState | None = None,
     ) -> KeypointFitResult:
         """Returns the hands that explain the observations best, as seen by `camera`.
 
         `start` is the state of the same hands in the frame before; the search then begins there and nowhere else.
+        `guess` is a state to begin from beside the usual ones, such as a network's.
         """
         if not len(observations.is_right):
             return self._result(observations, camera, self._hands.none(), observations.confidence[:, 0])
         problem = self._problem(observations, camera)
         if start is None:
-            minimum = self._fit_each(problem, has_3d=observations.keypoints_3d is not None)
+            minimum = self._fit_each(problem, guess, has_3d=observations.keypoints_3d is not None)
         else:
             minimum = minimise(problem, start, self.config.solver)
         state = self._fit_pairs(problem, minimum.state, observations.pairs)
@@ -135,9 +141,11 @@ class KeypointFit:
             robust_3d=config.robust_3d,
         )
 
-    def _fit_each(self, problem: KeypointProblem, *, has_3d: bool) -> Minimum[HandState]:
+    def _fit_each(self, problem: KeypointProblem, guess: HandState | None, *, has_3d: bool) -> Minimum[HandState]:
         """Returns each hand's best fit over its starts."""
         options = starts(problem.chain, problem.evidence, problem.priors.angle_mean, has_3d=has_3d)
+        if guess is not None:
+            options.append(problem.limited(guess))
         count = len(options[0].angles)
         index = torch.arange(count, device=options[0].angles.device).repeat(len(options))
         start_config = replace(self.config.solver, max_iterations=self.config.start_iterations)

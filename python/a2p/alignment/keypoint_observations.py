@@ -78,20 +78,29 @@ def diagonals(keypoints_2d: Keypoints2D) -> Float[Tensor, " n"]:
 def evidence_of(observations: KeypointObservations, camera: Camera, *, sigma_2d: float, sigma_3d_m: float) -> Evidence:
     """Returns the observations as the fit compares them: in float64, in the camera's rays and axes."""
     pixels = observations.keypoints_2d.double()
-    focal, centre = pixels.new_tensor([camera.fx, camera.fy]), pixels.new_tensor([camera.cx, camera.cy])
-    rays = (pixels - centre) / focal
+    focal, rays = pixels.new_tensor([camera.fx, camera.fy]), rays_of(pixels, camera)
     points = observations.keypoints_3d
     if points is None:
         points, sigma_3d_m = torch.zeros_like(pixels[..., :1]).expand(-1, -1, 3), torch.inf
     points = points.double()
-    towards_hand = look_at(rays.mean(1))
     return Evidence(
         points_2d=rays,
         sigma_2d=sigma_2d * diagonals(pixels)[:, None, None] / focal,
-        points_3d=(points - points.mean(1, keepdim=True)) @ towards_hand.mT,
+        points_3d=(points - points.mean(1, keepdim=True)) @ towards(pixels, camera).mT,
         sigma_3d=torch.full_like(pixels[:, 0, 0], sigma_3d_m),
         confidence=keypoint_weights(observations.confidence.double()),
     )
+
+
+def rays_of(keypoints_2d: Keypoints2D, camera: Camera) -> Keypoints2D:
+    """Returns the rays to pixels as x/z, y/z."""
+    focal, centre = keypoints_2d.new_tensor([camera.fx, camera.fy]), keypoints_2d.new_tensor([camera.cx, camera.cy])
+    return (keypoints_2d - centre) / focal
+
+
+def towards(keypoints_2d: Keypoints2D, camera: Camera) -> Float[Tensor, "n 3 3"]:
+    """Returns the rotations from the axes of a camera that looks at each hand to those of the camera."""
+    return look_at(rays_of(keypoints_2d, camera).mean(1))
 
 
 def keypoint_weights(confidence: Float[Tensor, "n 21"]) -> Float[Tensor, "n 21"]:

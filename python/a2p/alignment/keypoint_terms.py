@@ -91,14 +91,17 @@ class KeypointProblem:
 
     def moved(self, state: HandState, delta: Float[Tensor, "n p"]) -> HandState:
         """Returns the state after a step, inside its limits."""
-        moved = state.moved(delta)
-        lower, upper = self._limits(moved)
+        return self.limited(state.moved(delta))
+
+    def limited(self, state: HandState) -> HandState:
+        """Returns the nearest state inside the limits."""
+        lower, upper = self._limits(state)
         root, angles, betas = (lower[:, 3:6], upper[:, 3:6]), slice(FIRST_ANGLE, -10), slice(-10, None)
         return HandState(
-            orient_rotmat=moved.orient_rotmat,
-            root=moved.root.clamp(*root),
-            angles=moved.angles.clamp(lower[:, angles], upper[:, angles]),
-            betas=moved.betas.clamp(lower[:, betas], upper[:, betas]),
+            orient_rotmat=state.orient_rotmat,
+            root=state.root.clamp(*root),
+            angles=state.angles.clamp(lower[:, angles], upper[:, angles]),
+            betas=state.betas.clamp(lower[:, betas], upper[:, betas]),
         )
 
     def held(self, state: HandState, gradient: Float[Tensor, "n p"]) -> Bool[Tensor, "n p"]:

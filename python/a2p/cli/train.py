@@ -46,6 +46,31 @@ class TrainAlignment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainDetection:
+    """Trains the network that finds touching hands on pictures rendered meanwhile; goes on where a run was stopped."""
+
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder of the run: checkpoint, weights, log."""
+    pairs: Path
+    """Folder of pairs that `a2p data duet` made, which touch."""
+    recipe: Path | None = None
+    """Recipe, JSON; by default that of the packaged weights."""
+    device: str = "auto"
+    """cpu, cuda, or auto."""
+    max_seconds: float | None = None
+    """Stops after so long; the same command goes on."""
+
+    def run(self) -> int:
+        """Trains and returns the exit code."""
+        from a2p.training.detection import DetectionTraining, train
+
+        recipe = DetectionTraining.packaged() if self.recipe is None else DetectionTraining.read(self.recipe)
+        steps = train(recipe, self.out, pairs=self.pairs, device=self.device, max_seconds=self.max_seconds)
+        print(f"{steps} of {recipe.steps} steps; {self.out}")
+        return EXIT_OK
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainPlausibility:
     """Trains the denoiser of stage 2 on pairs that `a2p data duet` made; goes on where a run was stopped."""
 
@@ -100,6 +125,7 @@ class TrainCurves:
 
 _TrainCommand: TypeAlias = (
     Annotated[TrainAlignment, tyro.conf.subcommand("alignment")]
+    | Annotated[TrainDetection, tyro.conf.subcommand("detection")]
     | Annotated[TrainPlausibility, tyro.conf.subcommand("plausibility")]
     | Annotated[TrainCurves, tyro.conf.subcommand("curves")]
 )

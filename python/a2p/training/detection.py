@@ -102,7 +102,10 @@ class DetectionTraining:
             raise ConfigError(f"{path} has unknown settings {sorted(unknown)}. Take them out.")
         kinds: dict[str, Any] = {"pose": PoseSettings, "camera": CameraSettings, "targets": TargetSettings}
         try:
-            return cls(**{name: kinds[name](**value) if name in kinds else value for name, value in stored.items()})
+            built = {
+                name: kinds[name](**_as_tuples(value)) if name in kinds else value for name, value in stored.items()
+            }
+            return cls(**built)
         except TypeError as error:
             raise ConfigError(f"{path} has a setting that is not known: {error}. Take it out.") from error
 
@@ -112,6 +115,11 @@ class DetectionTraining:
             return self.learning_rate * (step + 1) / self.warm_up
         done = min(1.0, (step - self.warm_up) / max(1, self.steps - self.warm_up))
         return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _as_tuples(settings: dict[str, Any]) -> dict[str, Any]:
+    """Returns settings with ranges as Python has them; JSON has lists."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
 @dataclass(frozen=True)

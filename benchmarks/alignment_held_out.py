@@ -1,0 +1,160 @@
+"""The alignment network and the whole pipeline on rendered pictures that neither was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import a2p
+from a2p.alignment.batch import AlignmentBatch, AlignmentOutput
+from a2p.alignment.mirroring import mirrored_points
+from a2p.alignment.network import AlignmentNetwork
+from a2p.data.duet import load_shards
+from a2p.data.duet_images import DuetImageBatch, DuetImages, ImageSettings
+from a2p.data.duet_images.renderer import PictureRenderer
+from a2p.data.duet_images.settings import CameraSettings, PoseSettings
+from a2p.evaluation.accuracy import Accuracy, Axes, SampleErrors, TwoHands, Validity, sample_errors
+from a2p.hand import HandModel, HandPair
+from a2p.hand.keypoints import KeypointRegressor
+from a2p.hand.rotations import rotmat_from_rot6d
+from a2p.training.hand_crops import CropSettings, hand_crops
+
+SEED = 20_000_003
+"""No training run takes its pictures from this seed."""
+_BATCH = 32
+ALL_AXES: tuple[Axes, ...] = ("xyz", "xy", "z")
+
+
+def held_out_pictures(pairs: Path, *, size_px: int, contact: float, threads: int = 0) -> DuetImages:
+    """Returns pictures of both hands; a share of `contact` shows pairs that touch."""
+    camera = CameraSettings(hand_crop=0.0, union_crop=0.9, mirror_left=False)
+    pose = PoseSettings(contact=contact, single=0.0)
+    settings = ImageSettings(size_px=size_px, camera=camera, pose=pose)
+    return DuetImages(
+        settings,
+        pairs=load_shards(pairs),
+        renderer=PictureRenderer(HandModel.load_pair()),
+        seed=SEED,
+        threads=threads,
+    )
+
+
+@dataclass(frozen=True)
+class NetworkErrors:
+    """What the network alone gets wrong."""
+
+    by_axes: dict[Axes, SampleErrors]
+    flat: Tensor
+    """Of each keypoint in the picture, in sizes of the hand's box: (n, 2, 21)."""
+    spread: Tensor
+    """Of its heat map, in the same unit."""
+    relative_3d_m: Tensor
+    """Of each keypoint about the hand's mean: (n, 2, 21)."""
+    known: Tensor
+    """(n, 2)."""
+
+    def accuracy(self, axes: Axes = "xyz") -> Accuracy:
+        """Returns the means."""
+        return Accuracy.of(self.by_axes[axes])
+
+
+def network_errors(
+    network: AlignmentNetwork, images: DuetImages, count: int, *, boxes: CropSettings | None = None
+) -> NetworkErrors:
+    """Returns the errors on the first pictures; boxes have the errors of training."""
+    models = HandPair(images.models.right, images.models.left)
+    parts = [_errors(network, batch, crops, models) for batch, crops in _batches(images, count, models, network, boxes)]
+    return NetworkErrors(
+        by_axes={axes: SampleErrors.cat([part.by_axes[axes] for part in parts]) for axes in ALL_AXES},
+        **{
+            name: torch.cat([getattr(part, name) for part in parts])
+            for name in ("flat", "spread", "relative_3d_m", "known")
+        },
+    )
+
+
+def _batches(
+    images: DuetImages, count: int, models: HandPair, network: AlignmentNetwork, boxes: CropSettings | None
+) -> Iterator[tuple[DuetImageBatch, AlignmentBatch]]:
+    generator = torch.Generator().manual_seed(0)
+    for start in range(0, count, _BATCH):
+        batch = images.batch(np.arange(start, min(start + _BATCH, count)))
+        yield (
+            batch,
+            hand_crops(batch, models, generator, size=network.config.crop_px, settings=boxes or CropSettings()),
+        )
+
+
+@torch.inference_mode()
+def _errors(network: AlignmentNetwork, batch: DuetImageBatch, crops: AlignmentBatch, models: HandPair) -> NetworkErrors:
+    output = network(crops.given)
+    labels, known = crops.labels, crops.given.present
+    true = replace(output, rot6d=labels.rotmats[..., :2].mT.flatten(-2), betas=labels.betas)
+    predicted, target = (_two_hands(o, models) for o in (output, true))
+    predicted = _apart(predicted, output.relative_translation)
+    target = _apart(target, labels.relative_translation)
+    validity = Validity(known[..., None].expand(-1, -1, 21), known, torch.from_numpy(batch.is_contact))
+    box = torch.from_numpy(batch.box_xyxy)
+    size = (box[..., 2:] - box[..., :2]).amax(-1)
+    side = crops.given.intrinsics[..., 0]
+    scale = torch.from_numpy(batch.intrinsics)[:, None, 0] / side / size
+    flat = (output.keypoints_25d - labels.keypoints_25d)[..., :2].norm(dim=-1) * scale[..., None]
+    centred = [hands.joints - hands.joints.mean(2, keepdim=True) for hands in (predicted, target)]
+    return NetworkErrors(
+        by_axes={axes: sample_errors(predicted, target, validity, axes=axes) for axes in ALL_AXES},
+        flat=flat,
+        spread=output.spread * scale[..., None],
+        relative_3d_m=(centred[0] - centred[1]).norm(dim=-1),
+        known=known,
+    )
+
+
+def _two_hands(output: AlignmentOutput, models: HandPair) -> TwoHands:
+    """Returns both hands about their wrist joints in the camera's axes."""
+    regressor = KeypointRegressor.for_model(models.right)
+    rotmats = rotmat_from_rot6d(output.rot6d)
+    posed = models.right.pose(rotmats, output.betas, torch.zeros_like(output.betas[..., :3]))
+    wrist = posed.joints[..., :1, :]
+    points, vertices = regressor(posed, output.betas) - wrist, posed.vertices - wrist
+    sides = [(x[:, 0], mirrored_points(x[:, 1])) for x in (points, vertices)]
+    joints, vertices = (torch.stack(pair, dim=1) for pair in sides)
+    return TwoHands(joints, vertices, torch.zeros_like(joints[:, :, 0]))
+
+
+def _apart(hands: TwoHands, relative: Tensor) -> TwoHands:
+    """Returns the hands with the left one moved to its place."""
+    offset = torch.stack([torch.zeros_like(relative), relative], dim=1)
+    assert hands.vertices is not None
+    return TwoHands(hands.joints + offset[:, :, None], hands.vertices + offset[:, :, None], offset)
+
+
+def pipeline_errors(reconstructor: a2p.Reconstructor, images: DuetImages, count: int) -> dict[Axes, SampleErrors]:
+    """Returns the pipeline's errors with the true boxes and camera given."""
+    regressors = [KeypointRegressor.for_model(model) for model in images.models]
+    parts: dict[Axes, list[SampleErrors]] = {axes: [] for axes in ALL_AXES}
+    for index in range(count):
+        batch = images.batch(np.array([index]))
+        box = batch.box_xyxy[0]
+        boxes = [(side, tuple(box[k].tolist())) for k, side in enumerate(("right", "left"))]
+        result = reconstructor(batch.rgb[0], boxes=boxes, camera=a2p.Camera(*batch.intrinsics[0].tolist()))
+        posed = [model(p) for model, p in zip(images.models, (batch.right, batch.left), strict=True)]
+        points = [r(h, p.betas)[0] for r, h, p in zip(regressors, posed, (batch.right, batch.left), strict=True)]
+        target = TwoHands(
+            torch.stack(points)[None],
+            torch.stack([h.vertices[0] for h in posed])[None],
+            torch.stack([h.joints[0, 0] for h in posed])[None],
+        )
+        predicted = TwoHands(
+            torch.stack([hand.keypoints_3d for hand in result.hands])[None],
+            torch.stack([hand.vertices for hand in result.hands])[None],
+            torch.stack([hand.joints[0] for hand in result.hands])[None],
+        )
+        validity = replace(Validity.full(target), is_interacting=torch.from_numpy(batch.is_contact))
+        for axes in ALL_AXES:
+            parts[axes].append(sample_errors(predicted, target, validity, axes=axes))
+    return {axes: SampleErrors.cat(found) for axes, found in parts.items()}

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from a2p.alignment.combination import CombinationConfig, combined
+from a2p.alignment.hand_chain import HandState
+from a2p.alignment.keypoint_fit import KeypointFit
+from a2p.alignment.keypoint_observations import KeypointObservations, towards
+from a2p.alignment.reading import NetworkHands
+from a2p.errors import ConfigError
+from a2p.hand import HandModel
+from a2p.hand.anatomy import HandAnatomy
+from a2p.hand.rotations import rotmat_from_rotvec
+from tests.alignment.scenes import CAMERA, random_hands, scene_of
+
+CONFIG = CombinationConfig(spread_offset=0.02, spread_slope=1.0, disagreement=0.5)
+
+
+def seen_at(points: Tensor, *, confidence: float = 1.0, keypoints_3d: Tensor | None = None) -> KeypointObservations:
+    return KeypointObservations(
+        is_right=torch.tensor([True]),
+        keypoints_2d=points[None],
+        confidence=torch.full((1, 21), confidence),
+        keypoints_3d=keypoints_3d,
+    )
+
+
+def said(points: Tensor, *, spread: float = 0.0, keypoints_3d: Tensor | None = None) -> NetworkHands:
+    state = HandState(torch.eye(3)[None], torch.zeros(1, 3), torch.zeros(1, 22), torch.zeros(1, 10))
+    solid = torch.zeros(1, 21, 3) if keypoints_3d is None else keypoints_3d
+    return NetworkHands(points[None], torch.full((1, 21), spread), solid, state, torch.zeros(0, 3))
+
+
+POINTS = 500.0 + 100.0 * torch.rand(21, 2, generator=torch.Generator().manual_seed(1))
+SIZE = float((POINTS.amax(0) - POINTS.amin(0)).max())
+
+
+def test_two_that_agree_leave_half_the_variance() -> None:
+    found = combined(seen_at(POINTS, confidence=0.5), said(POINTS, spread=0.02), CAMERA, CONFIG)
+    torch.testing.assert_close(found.keypoints_2d[0], POINTS)
+    # errors of 0.04 each: 0.04 / sqrt(2) remains, which is confidence 0.5 * sqrt(2)
+    torch.testing.assert_close(found.confidence, torch.full((1, 21), 0.5 * 2**0.5))
+
+
+def test_equal_errors_meet_in_the_middle_and_each_is_trusted_by_its_inverse_variance() -> None:
+    offset = torch.tensor([0.01 * SIZE, 0.0])
+    middle = combined(seen_at(POINTS), said(POINTS + offset), CAMERA, CONFIG)
+    torch.testing.assert_close(middle.keypoints_2d[0], POINTS + 0.5 * offset)
+    skewed = combined(seen_at(POINTS), said(POINTS + offset, spread=0.02), CAMERA, CONFIG)
+    torch.testing.assert_close(skewed.keypoints_2d[0], POINTS + 0.2 * offset)
+
+
+def test_confidence_falls_where_the_two_places_contradict_each_other() -> None:
+    far = POINTS.clone()
+    far[7] += 0.5 * SIZE
+    found = combined(seen_at(POINTS), said(far), CAMERA, CONFIG).confidence[0]
+    others = torch.arange(21) != 7
+    assert float(found[7]) < 0.2
+    torch.testing.assert_close(found[others], torch.ones(20))
+
+
+def test_a_network_without_a_clue_changes_nothing() -> None:
+    own = torch.randn(1, 21, 3, generator=torch.Generator().manual_seed(0))
+    seen = seen_at(POINTS, confidence=0.4, keypoints_3d=own)
+    found = combined(seen, said(POINTS + 300.0, spread=1e4, keypoints_3d=own.flip(1)), CAMERA, CONFIG)
+    torch.testing.assert_close(found.keypoints_2d, seen.keypoints_2d, rtol=0, atol=0.1)
+    torch.testing.assert_close(found.confidence, seen.confidence, rtol=1e-3, atol=0)
+    torch.testing.assert_close(found.keypoints_3d, own - own.mean(1, keepdim=True), rtol=0, atol=1e-3)
+
+
+def test_relative_points_of_the_network_are_turned_to_the_axes_of_a_camera_that_looks_at_the_hand() -> None:
+    view = towards(POINTS[None], CAMERA)
+    own = torch.randn(1, 21, 3, generator=torch.Generator().manual_seed(0))
+    own = own - own.mean(1, keepdim=True)
+    found = combined(seen_at(POINTS, keypoints_3d=own), said(POINTS, keypoints_3d=own @ view.mT), CAMERA, CONFIG)
+    torch.testing.assert_close(found.keypoints_3d, own)
+
+
+def test_impossible_errors_are_refused() -> None:
+    with pytest.raises(ConfigError, match="spread_offset"):
+        CombinationConfig(spread_offset=0.0)
+    with pytest.raises(ConfigError, match="disagreement"):
+        CombinationConfig(disagreement=-1.0)
+
+
+def test_a_true_guess_brings_hands_without_relative_depths_home() -> None:
+    """Flat keypoints leave it open which way a finger points; a guess that knows decides."""
+    model, other = (HandModel.load("open", side=side).double() for side in ("right", "left"))
+    hands = random_hands(model, 24, seed=4)
+    scene = scene_of(model, hands, with_3d=False)
+    anatomy = HandAnatomy.from_rest_joints(model.J_template, side="right")
+    wrist = scene.posed.joints[:, 0].double()
+    guess = HandState(
+        orient_rotmat=rotmat_from_rotvec(hands.global_orient.double()),
+        root=torch.cat([wrist[:, :2] / wrist[:, 2:], wrist[:, 2:].log()], dim=1),
+        angles=anatomy.to(dtype=torch.float64).angles(hands.hand_pose.double()),
+        betas=hands.betas.double(),
+    )
+    fit = KeypointFit(model, other)
+
+    def errors(start: HandState | None) -> Tensor:
+        found = model(fit.fit(scene.observations, CAMERA, guess=start).parameters)
+        about = found.joints - found.joints[:, :1] - (scene.posed.joints - scene.posed.joints[:, :1])
+        return about.norm(dim=-1).mean(1)
+
+    blind, told = errors(None), errors(guess)
+    assert float(told.median()) <= float(blind.median())
+    assert float((told > 0.01).double().mean()) < float((blind > 0.01).double().mean())
