@@ -15,4 +15,4 @@ def models() -> HandPair:
 
 @pytest.fixture(scope="package")
 def pairs() -> DuetPairs:
-    return sample_pairs(64, 0)
+    return sample_pairs(256, 0)[:64]

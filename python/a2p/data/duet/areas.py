@@ -16,6 +16,8 @@ DIGITS = ("thumb", "index", "middle", "ring", "pinky")
 _FIRST_JOINT = {"thumb": 13, "index": 1, "middle": 4, "ring": 10, "pinky": 7}
 POINTS = 32
 """Vertices that stand for an area."""
+_MOST_FACES = 8 * POINTS
+"""More than lie at an area's vertices."""
 _FACING = 0.55
 """Cosine beyond which skin looks in a direction."""
 
@@ -46,6 +48,8 @@ class Areas:
         self.names = tuple(found)
         self.vertices = torch.stack([_spread_out(area) for area, _, _ in found.values()])
         """(areas, 32)"""
+        self._around = torch.stack([self._faces_around(area) for area in self.vertices])
+        """(areas, f, 3): the faces at each area's vertices; a face without extent fills up."""
         self._joint = torch.tensor([joint for _, joint, _ in found.values()])
         self._tangent = torch.stack([tangent for _, _, tangent in found.values()])
 
@@ -53,8 +57,8 @@ class Areas:
         """Returns the frame of one area on each hand."""
         rows = torch.arange(len(area))[:, None]
         chosen = self.vertices[area]
-        normals = vertex_normals(posed.vertices, self._faces)
-        normal = torch.nn.functional.normalize(normals[rows, chosen].mean(1), dim=1)
+        a, b, c = posed.vertices[rows, self._around[area].flatten(1)].reshape(len(area), -1, 3, 3).unbind(2)
+        normal = torch.nn.functional.normalize(torch.linalg.cross(b - a, c - a).sum(1), dim=1)
         turned = posed.joint_rotmats[rows[:, 0], self._joint[area]] @ self._tangent[area][..., None]
         tangent = turned[..., 0]
         tangent = tangent - (tangent * normal).sum(1, keepdim=True) * normal
@@ -99,6 +103,12 @@ class Areas:
             near[distance.argsort()[:10]] = True
             areas[f"{one}_{other}_web"] = (near, 0, -dorsal)
         return areas
+
+    def _faces_around(self, area: Int[Tensor, " 32"]) -> Int[Tensor, "f 3"]:
+        touching = self._faces[torch.isin(self._faces, area).any(dim=1)]
+        nothing = touching.new_zeros(_MOST_FACES, 3)
+        nothing[: len(touching)] = touching
+        return nothing
 
     def _faces_along(self, direction: Float[Tensor, " 3"]) -> Tensor:
         return self._normals @ direction > _FACING

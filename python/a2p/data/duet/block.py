@@ -18,8 +18,10 @@ from a2p.hand import HandModel, HandParameters, mirror_parameters
 from a2p.hand.rotations import rotmat_from_rotvec
 from a2p.penetration import signed_distance
 
-BLOCK = 64
+BLOCK = 256
 """Pairs that are made together."""
+_FEW = 24
+"""Open places at which candidates are drawn more than one a place."""
 MAX_BLOCKS = 1 << 20
 MAX_SEEDS = 1 << 12
 """PyTorch's generator tells 2^32 seeds apart: so many blocks and seeds have one of their own."""
@@ -60,15 +62,15 @@ class BlockMaker:
         self._by_family = [[recipe for recipe in RECIPES if recipe.family == family] for family in FAMILIES]
 
     def __call__(self, seed: int, block: int) -> DuetPairs:
-        """Returns the block's 64 pairs, always the same."""
+        """Returns the block's pairs, always the same."""
         generator = torch.Generator().manual_seed(seed * MAX_BLOCKS + block)
         family = torch.multinomial(self._family_weights, BLOCK, replacement=True, generator=generator)
         open_places = torch.arange(BLOCK)
         made: list[tuple[HandParameters, HandParameters]] = []
         places: list[Tensor] = []
         while len(open_places):
-            # A third more than places: some candidates will not be sound.
-            wanted = open_places[torch.arange(4 * len(open_places) // 3 + 1) % len(open_places)]
+            # One in six is not sound. The last places get several candidates, since few cost no less than some more.
+            wanted = open_places.repeat(1 if len(open_places) > _FEW else 3)
             duets, attraction = self._placer.draw(self._recipes(family[wanted], generator), generator)
             duets = self.settler.polish(self.settler.settle(duets, attraction))
             is_sound = self.verdict(duets, attraction).is_sound

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import product
 
 import torch
 from jaxtyping import Bool, Float
@@ -47,10 +46,8 @@ def _spheres(hand: PosedHand, side: str) -> Float[Tensor, "n ways spheres 3"]:
     away = torch.nn.functional.normalize(wrist - hand.joints[:, 4], dim=1)
     # Rest frames: the thumb's side along +z; flexing moves a right forearm about -z as it moves the hand about +z.
     flexion_axis, deviation_axis = turn[:, :, 2], turn[:, :, 1]
-    ways = []
-    for flexion, deviation in product(_FLEXIONS_DEG, _DEVIATIONS_DEG):
-        bend = rotmat_from_rotvec(-mirror * math.radians(flexion) * flexion_axis)
-        lean = rotmat_from_rotvec(mirror * math.radians(deviation) * deviation_axis)
-        ways.append((bend @ lean @ away[..., None])[..., 0])
-    directions = torch.stack(ways, dim=1)
+    bends = [rotmat_from_rotvec(-mirror * math.radians(angle) * flexion_axis) for angle in _FLEXIONS_DEG]
+    leans = [rotmat_from_rotvec(mirror * math.radians(angle) * deviation_axis) for angle in _DEVIATIONS_DEG]
+    leant = torch.stack([(lean @ away[..., None])[..., 0] for lean in leans], dim=-1)
+    directions = torch.cat([(bend @ leant).mT for bend in bends], dim=1)
     return wrist[:, None, None] + directions[:, :, None] * torch.tensor(_LENGTHS_M)[:, None]

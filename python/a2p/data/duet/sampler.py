@@ -16,7 +16,7 @@ from a2p.threads import one_torch_thread
 def sample_pairs(count: int, seed: int, *, first: int = 0) -> DuetPairs:
     """Returns pairs `first` to `first + count - 1` of the seed's sequence.
 
-    A pair depends on the seed and its index alone, on one machine to the bit: pairs are made in blocks of 64 that
+    A pair depends on the seed and its index alone, on one machine to the bit: pairs are made in blocks of 256 that
     know nothing of each other, so a few pairs cost as much as a block.
     """
     if count < 1 or first < 0 or first + count > BLOCK * MAX_BLOCKS or not 0 <= seed < MAX_SEEDS:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from a2p.data.duet.self_contact import SelfContact
+from a2p.data.duet.self_contact import SelfContact, penetration_values
+from a2p.errors import BackendError
 from a2p.hand import HandPair, HandParameters, PosedHand
 from a2p.hand.anatomy import HandAnatomy
+from a2p.hand.joint_turns import JointTurns, turn_gradient
 from a2p.hand.rotations import rotmat_from_rotvec, rotvec_from_rotmat
 from a2p.penetration import penetration_depth
 
@@ -65,10 +65,6 @@ class _Step:
     turn: Float[Tensor, "n 3"]
     shift: Float[Tensor, "n 3"]
 
-    @classmethod
-    def zeros(cls, count: int) -> _Step:
-        return cls(*(torch.zeros(count, size, requires_grad=True) for size in (22, 22, 3, 3)))
-
     def parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return (self.right_angles, self.left_angles, self.turn, self.shift)
 
@@ -120,6 +116,8 @@ class Settler:
         self.config = config or SettlingConfig()
         self.anatomies = tuple(HandAnatomy.from_rest_joints(model.J_template, side=model.side) for model in models)
         self.self_contacts = tuple(SelfContact(model) for model in models)
+        self._turns = tuple(JointTurns(anatomy) for anatomy in self.anatomies)
+        self._limits = tuple((anatomy.lower, anatomy.upper) for anatomy in self.anatomies)
 
     def hands(self, duets: Duets) -> tuple[HandParameters, HandParameters]:
         """Returns the parameters of both hands."""
@@ -127,7 +125,7 @@ class Settler:
             model.rest_joints(betas)[:, 0]
             for model, betas in zip(self.models, (duets.right_betas, duets.left_betas), strict=True)
         ]
-        right, left = self.anatomies
+        right, left = self._turns
         return (
             HandParameters(
                 torch.zeros_like(rests[0]), right.hand_pose(duets.right_angles), duets.right_betas, -rests[0]
@@ -151,7 +149,7 @@ class Settler:
         squares = [torch.zeros(len(duets.left_wrist), 1) for _ in range(4)]
         for k in range(self.config.iterations):
             with_self = k % self.config.self_every == self.config.self_every - 1
-            gradient = _gradient(duets, partial(self._drawn, attraction=attraction, with_self=with_self))[1]
+            gradient = self._drawn(duets, attraction, with_self=with_self)
             fade = 1 - 0.8 * k / self.config.iterations
             steps = []
             for i, part in enumerate(gradient.parts()):
@@ -170,7 +168,7 @@ class Settler:
         active = torch.arange(len(duets.left_wrist))
         parts = duets
         for _ in range(self.config.polish):
-            value, gradient = _gradient(parts, self._penetration)
+            value, gradient = self._penetration(parts)
             is_open = (value > self.config.resolved_mm2) & (value < self.config.hopeless_mm2)
             active, value = active[is_open], value[is_open]
             if len(active) == 0:
@@ -184,58 +182,75 @@ class Settler:
         return duets
 
     def _limited(self, duets: Duets) -> Duets:
-        right, left = self.anatomies
-        return replace(duets, right_angles=right.clamp(duets.right_angles), left_angles=left.clamp(duets.left_angles))
+        right, left = (
+            torch.minimum(torch.maximum(angles, lower), upper)
+            for angles, (lower, upper) in zip((duets.right_angles, duets.left_angles), self._limits, strict=True)
+        )
+        return replace(duets, right_angles=right, left_angles=left)
 
-    def _penetration(self, duets: Duets) -> Float[Tensor, " n"]:
-        """Returns half the summed squared depths (mm^2) of both hands in each other and in themselves."""
-        right, left = self.posed(duets)
-        value = _MM2 * self._between(right, left)
-        for contact, hand in zip(self.self_contacts, (right, left), strict=True):
-            value = value + _MM2 * contact.loss(hand.vertices)
-        return value
+    def _penetration(self, duets: Duets) -> tuple[Float[Tensor, " n"], _Step]:
+        """Returns half the summed squared depths (mm^2) of both hands in each other and themselves, and its slope."""
+        hands = self.hands(duets)
+        meshes = [model(hand).vertices for model, hand in zip(self.models, hands, strict=True)]
+        between = penetration_values(meshes[0], meshes[1], self.models.right.topology, self.models.left.topology)
+        value, slopes = between.loss.float(), [between.gradient_a, between.gradient_b]
+        for contact, mesh, slope in zip(self.self_contacts, meshes, slopes, strict=True):
+            value = value + contact.add_gradient(mesh, slope)
+        return _MM2 * value, self._step(duets, hands, [_MM2 * slope for slope in slopes])
 
-    def _drawn(self, duets: Duets, attraction: Attraction, *, with_self: bool) -> Float[Tensor, " n"]:
-        right, left = self.posed(duets)
-        value = _MM2 * self._between(right, left)
+    def _drawn(self, duets: Duets, attraction: Attraction, *, with_self: bool) -> _Step:
+        """Returns the slope of what is descended: penetration, gaps, and the way to the goal."""
+        hands = self.hands(duets)
+        meshes = [model(hand).vertices for model, hand in zip(self.models, hands, strict=True)]
+        between = penetration_values(meshes[0], meshes[1], self.models.right.topology, self.models.left.topology)
+        slopes = [_MM2 * between.gradient_a, _MM2 * between.gradient_b]
         if with_self:
-            for contact, hand in zip(self.self_contacts, (right, left), strict=True):
-                value = value + self.config.self_every * _MM2 * contact.loss(hand.vertices)
-        gaps = self._gaps(right, left, attraction) - attraction.gap[:, None]
-        far = 1e3 * self.config.longest_pull_m
-        size = (1e3 * gaps).abs()
-        pull = torch.where(size < far, size.square() / 2, far * (size - far / 2))
-        value = value + 10 * self.config.attraction * (attraction.strength * pull).sum(1)
-        bend = (duets.right_angles - attraction.right_goal).square().sum(1)
-        bend = bend + (duets.left_angles - attraction.left_goal).square().sum(1)
-        return value + bend / (2 * self.config.goal_sigma**2)
+            for contact, mesh, slope in zip(self.self_contacts, meshes, slopes, strict=True):
+                contact.add_gradient(mesh, slope, scale=self.config.self_every * _MM2)
+        self._add_pull(meshes, slopes, attraction)
+        step = self._step(duets, hands, slopes)
+        stiffness = self.config.goal_sigma**-2
+        return replace(
+            step,
+            right_angles=step.right_angles + stiffness * (duets.right_angles - attraction.right_goal),
+            left_angles=step.left_angles + stiffness * (duets.left_angles - attraction.left_goal),
+        )
 
-    def _between(self, right: PosedHand, left: PosedHand) -> Float[Tensor, " n"]:
-        return penetration_depth(
-            right.vertices, left.vertices, self.models.right.topology, self.models.left.topology
-        ).loss
+    def _step(self, duets: Duets, hands: tuple[HandParameters, HandParameters], slopes: list[Tensor]) -> _Step:
+        """Returns the gradient for the unknowns, given that for both hands' vertices."""
+        angles, others = [], []
+        for k, own in enumerate((duets.right_angles, duets.left_angles)):
+            native = self.models[k].native_skinning()
+            if native is None:
+                raise BackendError("hand models must be float32 in CPU memory. Use model.float().cpu().")
+            hand = hands[k]
+            parameters = (hand.global_orient, hand.hand_pose, hand.betas, hand.transl)
+            turn, pose, _, shift = native.vjp(parameters, (slopes[k], None, None))
+            angles.append(self._turns[k].gradient(own, hand.hand_pose, pose))
+            others.append((turn_gradient(hand.global_orient, turn), shift))
+        return _Step(angles[0], angles[1], *others[1])
 
-    def _gaps(self, right: PosedHand, left: PosedHand, attraction: Attraction) -> Float[Tensor, "n slots"]:
-        """Returns the distance (m) of the nearest vertices of each slot, across the skin where they are close."""
-        count, slots, k = attraction.right_areas.shape
+    def _add_pull(self, meshes: list[Tensor], slopes: list[Tensor], attraction: Attraction) -> None:
+        """Adds the slope of the gaps between each slot's nearest vertices, across the skin where they are close."""
+        areas = (attraction.right_areas, attraction.left_areas)
+        count, slots, k = areas[0].shape
         rows = torch.arange(count)[:, None]
-        a = right.vertices[rows, attraction.right_areas.flatten(1)].reshape(count * slots, k, 3)
-        b = left.vertices[rows, attraction.left_areas.flatten(1)].reshape(count * slots, k, 3)
-        nearest = torch.cdist(a.detach(), b.detach()).flatten(1).argmin(1)
+        a, b = (
+            mesh[rows, area.flatten(1)].reshape(count * slots, k, 3) for mesh, area in zip(meshes, areas, strict=True)
+        )
+        nearest = torch.cdist(a, b).flatten(1).argmin(1)
         which = torch.arange(count * slots)
         offset = b[which, nearest % k] - a[which, nearest // k]
         distance = (offset.square().sum(-1) + 1e-12).sqrt()
         # Vertices lie some 4 mm apart: within that, neighbours count as touching already.
-        return (distance - 2.5e-3).clamp(min=0).reshape(count, slots)
-
-
-def _gradient(duets: Duets, value: Callable[[Duets], Float[Tensor, " n"]]) -> tuple[Float[Tensor, " n"], _Step]:
-    """Returns each pair's value and its gradient."""
-    with torch.enable_grad():
-        step = _Step.zeros(len(duets.left_wrist))
-        values = value(duets.moved(step))
-        parts = torch.autograd.grad(values.sum(), step.parts(), allow_unused=True, materialize_grads=True)
-    return values.detach(), _Step(*parts)
+        gap = (distance - 2.5e-3).clamp(min=0).reshape(count, slots) - attraction.gap[:, None]
+        far = self.config.longest_pull_m
+        force = 10 * self.config.attraction * _MM2 * attraction.strength * gap.clamp(-far, far)
+        force = force * (distance > 2.5e-3).reshape(count, slots)
+        pull = (force.flatten() / distance)[:, None] * offset
+        for slope, area, chosen, sign in zip(slopes, areas, (nearest // k, nearest % k), (-1, 1), strict=True):
+            vertex = area.reshape(count * slots, k)[which, chosen]
+            slope.view(-1, 3).index_add_(0, which // slots * slope.shape[1] + vertex, sign * pull)
 
 
 def deepest(models: HandPair, right: Float[Tensor, "n v 3"], left: Float[Tensor, "n v 3"]) -> Float[Tensor, " n"]:

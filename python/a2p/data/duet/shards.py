@@ -24,7 +24,7 @@ from a2p.errors import ConfigError, DataError
 from a2p.hand import HandParameters
 from a2p.render.export import write_atomically
 
-SHARD = 4 * BLOCK
+SHARD = BLOCK
 """Pairs a shard: what a killed run loses at most, for each worker."""
 VERSION = 1
 MANIFEST = "manifest.json"
