@@ -19,10 +19,11 @@ from a2p.plausibility.denoiser import DenoiserConfig
 from a2p.plausibility.pair_numbers import PairParts
 from a2p.plausibility.weights import load_denoiser
 from a2p.training.estimates import EstimatedPairs, drawn_estimates, fitted_estimates
-from a2p.training.plausibility import CHECKPOINT, LOG, WEIGHTS, PlausibilityTraining, Trainer, Worker, train
+from a2p.training.plausibility import PlausibilityTraining, Trainer, train
 from a2p.training.plausibility_losses import keypoints
 from a2p.training.preparation import PairPreparation
 from a2p.training.prepared_pairs import PreparedPairs, load_prepared
+from a2p.training.runs import CHECKPOINT, LOG, WEIGHTS, Worker
 from tests.plausibility.pairs import stacked_near_pairs
 from tests.tolerances import PAIR_ROUND_TRIP_M
 

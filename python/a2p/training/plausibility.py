@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,19 @@ from torch import nn
 from a2p.errors import ConfigError
 from a2p.plausibility.denoiser import Denoiser, DenoiserConfig, Normalisation
 from a2p.plausibility.schedule import NoiseSchedule
-from a2p.plausibility.weights import WeightsOrigin, save_denoiser
+from a2p.plausibility.weights import WeightsOrigin, load_denoiser, save_denoiser
 from a2p.training.plausibility_losses import Losses, LossWeights, losses
 from a2p.training.prepared_pairs import PointRig, PreparedPairs, load_prepared
-from a2p.training.runs import CHECKPOINT, LOG, WEIGHTS, Deadline, Worker
+from a2p.training.runs import (
+    WEIGHTS,
+    Deadline,
+    Worker,
+    average,
+    load_checkpoint,
+    save_checkpoint,
+    seed_of,
+    write_log,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +55,8 @@ class PlausibilityTraining:
     """What the averaged weights keep of themselves each step."""
     noisiest_share: float = 0.25
     """Share of samples at the noisiest timestep, where sampling starts; the others are spread evenly."""
+    fitted_share: float | None = None
+    """Share of samples whose estimates are fits to keypoints; None draws from all estimates alike."""
     mirrored: bool = True
     """Whether half of the pairs are mirrored."""
     bf16: bool = False
@@ -63,6 +73,8 @@ class PlausibilityTraining:
                 "steps, batch, log_every, check_every and learning_rate must be positive; got "
                 f"{self.steps}, {self.batch}, {self.log_every}, {self.check_every} and {self.learning_rate}."
             )
+        if self.fitted_share is not None and not 0 <= self.fitted_share <= 1:
+            raise ConfigError(f"fitted_share must lie in [0, 1], or be null for no choice; got {self.fitted_share}.")
         if not (0 <= self.ema < 1 and 0 <= self.noisiest_share <= 1):
             raise ConfigError(
                 f"ema must lie in [0, 1) and noisiest_share in [0, 1]; got {self.ema} and {self.noisiest_share}."
@@ -98,7 +110,8 @@ class PlausibilityTraining:
 class Trainer:
     """The state of one run: network, averaged network, optimiser, step."""
 
-    def __init__(self, recipe: PlausibilityTraining, data: Path, worker: Worker) -> None:
+    def __init__(self, recipe: PlausibilityTraining, data: Path, worker: Worker, *, start: Path | None = None) -> None:
+        """Begins anew, or from the weights in the file `start`."""
         self.recipe, self.worker = recipe, worker
         prepared = load_prepared(data)
         self.training = prepared.training.to(device=worker.device)
@@ -108,6 +121,11 @@ class Trainer:
         some = self.training[:50_000].to(dtype=torch.float32)
         normalisation = Normalisation.of(some.clean.cpu(), some.estimate.cpu())
         self.denoiser = Denoiser(recipe.denoiser, normalisation).to(worker.device)
+        if start is not None:
+            self.denoiser.load_state_dict(load_denoiser(start, expected=recipe.denoiser).state_dict())
+        seen = self.training.pair[:, 2] > 0.5
+        self._pools = (seen.nonzero()[:, 0], (~seen).nonzero()[:, 0])
+        """Which estimates are fits to keypoints, and which are not."""
         self.averaged = Denoiser(recipe.denoiser, normalisation).to(worker.device).requires_grad_(False)
         self.averaged.load_state_dict(self.denoiser.state_dict())
         self.parallel: nn.Module = self.denoiser
@@ -123,9 +141,8 @@ class Trainer:
         """Trains on the next batch and returns its losses."""
         recipe = self.recipe
         share = recipe.batch // self.worker.count
-        generator = torch.Generator().manual_seed(_mixed(recipe.seed, self.step, self.worker.rank))
-        rows = torch.randint(len(self.training), (share,), generator=generator)
-        batch = self.training[rows.to(self.worker.device)].to(dtype=torch.float32)
+        generator = torch.Generator().manual_seed(seed_of(recipe.seed, self.step, self.worker.rank))
+        batch = self.training[self._rows(share, generator)].to(dtype=torch.float32)
         if recipe.mirrored:
             batch = batch.swapped((torch.rand(share, generator=generator) < 0.5).to(self.worker.device))
         found = self._losses(self.parallel, batch, generator)
@@ -135,14 +152,14 @@ class Trainer:
         found.total(recipe.loss).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.denoiser.parameters(), recipe.longest_gradient)
         self.optimiser.step()
-        self._average()
+        average(self.averaged, self.denoiser, keep=recipe.ema, step=self.step)
         self.step += 1
         return found
 
     @torch.no_grad()
     def check(self) -> Losses:
         """Returns the averaged network's losses on the held-out pairs where sampling starts: at the noisiest step."""
-        generator = torch.Generator().manual_seed(_mixed(self.recipe.seed, 0, 10_007))
+        generator = torch.Generator().manual_seed(seed_of(self.recipe.seed, 0, 10_007))
         parts = []
         for start in range(0, len(self.held_out), 500):
             batch = self.held_out[start : start + 500].to(dtype=torch.float32)
@@ -158,9 +175,7 @@ class Trainer:
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        partial = folder / f"{CHECKPOINT}.partial"
-        torch.save(state, partial)
-        partial.replace(folder / CHECKPOINT)
+        save_checkpoint(folder, state)
         origin = WeightsOrigin(
             data=self.recipe.data,
             recipe=json.dumps(asdict(self.recipe), sort_keys=True),
@@ -171,12 +186,9 @@ class Trainer:
 
     def resume(self, folder: Path) -> None:
         """Takes up the run in a folder, if there is one; the recipe must be the same."""
-        path = folder / CHECKPOINT
-        if not path.is_file():
+        state = load_checkpoint(folder, asdict(self.recipe), self.worker.device)
+        if state is None:
             return
-        state = torch.load(path, map_location=self.worker.device, weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
-            raise ConfigError(f"{path} is of another recipe. Resume with its own, or choose another folder.")
         self.step = int(state["step"])
         self.denoiser.load_state_dict(state["denoiser"])
         self.averaged.load_state_dict(state["averaged"])
@@ -196,11 +208,15 @@ class Trainer:
             predicted = network(x_t, t, batch.condition)
         return losses(self.denoiser, predicted.float(), batch.clean, self.rig)
 
-    @torch.no_grad()
-    def _average(self) -> None:
-        keep = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        for averaged, current in zip(self.averaged.parameters(), self.denoiser.parameters(), strict=True):
-            averaged.lerp_(current, 1 - keep)
+    def _rows(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Returns which training pairs make up a batch."""
+        share = self.recipe.fitted_share
+        if share is None:
+            return torch.randint(len(self.training), (count,), generator=generator).to(self.worker.device)
+        drawn = torch.rand(count, generator=generator)
+        is_fit = torch.rand(count, generator=generator) < share
+        fits, others = (pool.cpu()[(drawn * len(pool)).long()] for pool in self._pools)
+        return torch.where(is_fit, fits, others).to(self.worker.device)
 
 
 def train(
@@ -211,15 +227,17 @@ def train(
     device: str = "auto",
     max_seconds: float | None = None,
     commit: str = "unknown",
+    start: Path | None = None,
 ) -> int:
     """Trains, or goes on training, until the recipe's last step or for `max_seconds`; returns the steps taken so far.
 
-    `out` receives the checkpoint, the averaged weights, one line of JSON for every `log_every` steps, and the curves.
+    A new run begins from the weights in the file `start`, if one is named. `out` receives the checkpoint, the averaged
+    weights, one line of JSON for every `log_every` steps, and the curves.
     """
     deadline = Deadline(max_seconds)
     out.mkdir(parents=True, exist_ok=True)
     with Worker.joined(device) as worker:
-        trainer = Trainer(recipe, data, worker)
+        trainer = Trainer(recipe, data, worker, start=start)
         trainer.resume(out)
         recent: list[Losses] = []
         while trainer.step < recipe.steps and not deadline.is_over(worker):
@@ -239,18 +257,11 @@ def train(
 def _log(out: Path, trainer: Trainer, kind: str, found: list[Losses]) -> None:
     means = {f.name: float(torch.stack([getattr(part, f.name) for part in found]).mean()) for f in fields(Losses)}
     row = {"step": trainer.step, "samples": trainer.step * trainer.recipe.batch, "kind": kind, **means}
-    row |= {"learning_rate": trainer.recipe.rate(trainer.step), "unix_time_s": round(time.time(), 1)}
-    with (out / LOG).open("a") as file:
-        file.write(json.dumps(row) + "\n")
+    write_log(out, {**row, "learning_rate": trainer.recipe.rate(trainer.step)})
 
 
 def _detached(found: Losses) -> Losses:
     return Losses(*(getattr(found, f.name).detach() for f in fields(Losses)))
-
-
-def _mixed(seed: int, step: int, rank: int) -> int:
-    """Returns a seed of its own for every step and process."""
-    return (seed * 1_000_003 + step) * 65_537 + rank
 
 
 def main() -> None:
@@ -261,6 +272,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, help="recipe, JSON; without one the default")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--max-seconds", type=float)
+    parser.add_argument("--start", type=Path, help="weights that a new run begins from")
     parser.add_argument("--commit", default="unknown", help="of the code, for the model card")
     options = parser.parse_args()
     recipe = PlausibilityTraining() if options.config is None else PlausibilityTraining.read(options.config)
@@ -271,6 +283,7 @@ def main() -> None:
         device=options.device,
         max_seconds=options.max_seconds,
         commit=options.commit,
+        start=options.start,
     )
     print(f"{steps} of {recipe.steps} steps; {options.out / WEIGHTS}")
 

@@ -15,6 +15,8 @@ from a2p.training.prepared_pairs import PointRig
 
 _FINGERS = ((13, 14, 15), (1, 2, 3), (4, 5, 6), (10, 11, 12), (7, 8, 9))
 """Joints of thumb to pinky, base to tip."""
+_NEAR_M = 0.01
+"""Distance within which keypoints of two hands are in contact."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,8 @@ class LossWeights:
     """Distance of joints and fingertips from their place behind their own wrist, cm, mean over both hands."""
     relative: float = 0.25
     """Distance of the left wrist from its place behind the right wrist, cm."""
+    contact: float = 0.0
+    """Error of the ways between keypoints of the two hands, cm, mean by nearness: what is apart hardly counts."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +40,36 @@ class Losses:
     numbers: Tensor
     joints_cm: Tensor
     relative_cm: Tensor
+    contact_cm: Tensor
 
     def total(self, weights: LossWeights) -> Tensor:
         """Returns what is minimised."""
-        return weights.numbers * self.numbers + weights.joints * self.joints_cm + weights.relative * self.relative_cm
+        places = weights.joints * self.joints_cm + weights.relative * self.relative_cm
+        return weights.numbers * self.numbers + places + weights.contact * self.contact_cm
 
 
 def losses(denoiser: Denoiser, predicted: Float[Tensor, "b 215"], clean: PairNumbers, rig: PointRig) -> Losses:
     """Returns the losses of normalised predictions against clean numbers that are not normalised."""
     restored = denoiser.restored(predicted)
     squared = (predicted - denoiser.normalised(clean)).square().mean()
-    off = keypoints(PairParts.of(restored), rig) - keypoints(PairParts.of(clean), rig)
+    found, truth = keypoints(PairParts.of(restored), rig), keypoints(PairParts.of(clean), rig)
     relative = restored[:, -3:] - clean[:, -3:]
-    return Losses(squared, 1e2 * _norm(off).mean(), 1e2 * _norm(relative).mean())
+    contact = _contact_error(found, restored[:, -3:], truth, clean[:, -3:])
+    return Losses(squared, 1e2 * _norm(found - truth).mean(), 1e2 * _norm(relative).mean(), 1e2 * contact)
+
+
+def _contact_error(
+    found: Float[Tensor, "b 2 21 3"], relative: Tensor, truth: Float[Tensor, "b 2 21 3"], clean: Tensor
+) -> Float[Tensor, ""]:
+    """Returns the error (m) of the ways from every keypoint of one hand to every one of the other, mean by nearness."""
+
+    def ways(points: Tensor, wrist: Tensor) -> Float[Tensor, "b 21 21 3"]:
+        left = points[:, 1] * points.new_tensor([-1.0, 1.0, 1.0]) + wrist[:, None]
+        return left[:, None] - points[:, 0, :, None]
+
+    true = ways(truth, clean)
+    nearness = torch.exp(-_norm(true) / _NEAR_M)
+    return (nearness * _norm(ways(found, relative) - true)).sum() / nearness.sum()
 
 
 def keypoints(parts: PairParts, rig: PointRig) -> Float[Tensor, "b 2 21 3"]:
