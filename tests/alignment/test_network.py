@@ -124,7 +124,7 @@ def test_network_has_the_sizes_that_the_documentation_gives() -> None:
     with torch.device("meta"):
         paper, compact = AlignmentNetwork(AlignmentConfig.paper()), AlignmentNetwork(AlignmentConfig.compact())
         taught = AlignmentNetwork(AlignmentConfig.compact().with_priors(ORACLE))
-    assert (paper.parameter_count(), compact.parameter_count()) == (65_978_299, 6_282_746)
+    assert (paper.parameter_count(), compact.parameter_count()) == (65_978_299, 6_389_818)
     assert taught.parameter_count() == compact.parameter_count() < taught.parameter_count(at_inference=False)
 
 

@@ -99,11 +99,14 @@ class FusionTransformer(nn.Module):
 
     Pre-norm layers. The second part is a cross attention with the same weights for both hands, so that swapping the
     hands swaps the output; a hand that is absent is not looked at.
+
+    A token of F_i and the token of F_p at the same place begin with the same sines and cosines of that place, and keys
+    begin as queries: attention looks at the same place first, so that F_p is of use from the first steps on.
     """
 
     def __init__(self, *, width: int, heads: int, layers: int, cross_layers: int, token_count: int) -> None:
         super().__init__()
-        self.place = nn.Parameter(0.02 * torch.randn(2, token_count, width))
+        self.place = nn.Parameter(_sines(token_count, width) + 0.02 * torch.randn(2, token_count, width))
         self.layers = nn.ModuleList([AttentionLayer(width, heads) for _ in range(layers)])
         self.cross_layers = nn.ModuleList([AttentionLayer(width, heads, crosses=True) for _ in range(cross_layers)])
         self.norm = nn.LayerNorm(width)
@@ -146,8 +149,12 @@ class AttentionLayer(nn.Module):
         self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
         self.forward_in, self.forward_out = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        nn.init.normal_(self.query.weight, std=width**-0.5)
+        with torch.no_grad():
+            self.key_value.weight[:width] = self.query.weight
+            self.key_value.bias[:width] = self.query.bias
         for last in (self.out, self.forward_out):
-            nn.init.normal_(last.weight, std=0.02 / math.sqrt(2.0))
+            nn.init.normal_(last.weight, std=0.5 * width**-0.5)
             nn.init.zeros_(last.bias)
 
     def forward(
@@ -165,3 +172,14 @@ class AttentionLayer(nn.Module):
 
     def _split(self, x: Float[Tensor, "n l width"]) -> Float[Tensor, "n heads l depth"]:
         return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+def _sines(token_count: int, width: int) -> Float[Tensor, "l width"]:
+    """Returns sines and cosines of a square grid's columns and rows."""
+    side = math.isqrt(token_count)
+    centres = (torch.arange(side) + 0.5) / side
+    waves = torch.pi * centres[:, None] * torch.arange(1, -(-width // 4) + 1)
+    along = torch.cat([waves.sin(), waves.cos()], dim=1)
+    count = along.shape[1]
+    both = torch.cat([along[None].expand(side, side, count), along[:, None].expand(side, side, count)], dim=-1)
+    return both.reshape(token_count, -1)[:, :width]

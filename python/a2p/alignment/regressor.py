@@ -49,24 +49,26 @@ class VolumeKeypoints(nn.Module):
 class HeatmapKeypoints(nn.Module):
     """2.5D keypoints by soft-argmax over 2D heat maps at stride 4, with a depth map a keypoint beside each.
 
-    The tokens climb to stride 4 by way of the encoder's finer maps (a light feature pyramid).
+    A light feature pyramid over the image encoder's maps, which the transformer's tokens join at stride 16: keypoints
+    can be found from the first steps on, before the transformer has learnt anything.
     """
 
     def __init__(self, width: int, channels: tuple[int, int, int, int], hidden: int) -> None:
         super().__init__()
-        self.tokens = nn.Conv2d(width, hidden, 1)
-        self.lateral_8, self.lateral_4 = nn.Conv2d(channels[1], hidden, 1), nn.Conv2d(channels[0], hidden, 1)
-        self.smooth_16, self.smooth_8, self.smooth_4 = (_separable(hidden) for _ in range(3))
+        self.lateral_32, self.lateral_16 = _pointwise(channels[3], 2 * hidden), _pointwise(channels[2], 2 * hidden)
+        self.lateral_8, self.lateral_4 = _pointwise(channels[1], 2 * hidden), _pointwise(channels[0], hidden)
+        self.tokens = _pointwise(width, 2 * hidden)
+        self.smooth_32, self.smooth_16 = (_separable(2 * hidden, 2 * hidden) for _ in range(2))
+        self.smooth_8, self.smooth_4 = _separable(2 * hidden, hidden), _separable(hidden, hidden)
         self.logits, self.depth = nn.Conv2d(hidden, KEYPOINTS, 1), nn.Conv2d(hidden, KEYPOINTS, 1)
 
     def forward(self, tokens: Float[Tensor, "n width h w"], maps: FeatureMaps) -> KeypointReading:
         """Returns what the heat maps say."""
-        x = self.smooth_16(self.tokens(tokens))
-        for lateral, smooth, finer in (
-            (self.lateral_8, self.smooth_8, maps.stride_8),
-            (self.lateral_4, self.smooth_4, maps.stride_4),
-        ):
-            x = smooth(F.interpolate(x, size=finer.shape[-2:], mode="nearest") + lateral(finer))
+        x = self.smooth_32(self.lateral_32(maps.stride_32))
+        x = _enlarged(x, maps.stride_16) + self.lateral_16(maps.stride_16)
+        x = self.smooth_16(x + _enlarged(self.tokens(tokens), maps.stride_16))
+        x = self.smooth_8(_enlarged(x, maps.stride_8) + self.lateral_8(maps.stride_8))
+        x = self.smooth_4(_enlarged(x, maps.stride_4) + self.lateral_4(maps.stride_4))
         log_heatmaps = self.logits(x).float().flatten(2).log_softmax(-1)
         depth = (log_heatmaps.exp() * self.depth(x).float().flatten(2)).sum(-1) * DEPTH_RANGE_M
         return _reading(log_heatmaps.reshape(*log_heatmaps.shape[:2], *x.shape[-2:]), depth)
@@ -159,11 +161,20 @@ def sample_at(features: Float[Tensor, "n c h w"], places: Float[Tensor, "n k 2"]
     return sampled[..., 0].mT
 
 
-def _separable(channels: int) -> nn.Sequential:
+def _enlarged(x: Tensor, like: Tensor) -> Tensor:
+    """Returns a map at the size of another one."""
+    return F.interpolate(x, size=like.shape[-2:], mode="nearest")
+
+
+def _pointwise(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+def _separable(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(channels, channels, 5, padding=2, groups=channels, bias=False),
-        nn.BatchNorm2d(channels),
-        nn.Conv2d(channels, channels, 1, bias=False),
-        nn.BatchNorm2d(channels),
+        nn.Conv2d(inputs, inputs, 5, padding=2, groups=inputs, bias=False),
+        nn.BatchNorm2d(inputs),
+        nn.Conv2d(inputs, outputs, 1, bias=False),
+        nn.BatchNorm2d(outputs),
         nn.ReLU(),
     )
