@@ -17,6 +17,7 @@ from a2p.cli.data import DataCommands
 from a2p.cli.evaluate import Evaluate
 from a2p.cli.exit_codes import EXIT_USAGE
 from a2p.cli.hand import HandCommands
+from a2p.cli.health import Health
 from a2p.cli.reconstruct import Reconstruct
 from a2p.cli.serve import Serve
 from a2p.cli.stream import Stream
@@ -33,6 +34,7 @@ _Command: TypeAlias = (
     | Annotated[Stream, tyro.conf.subcommand("stream")]
     | Annotated[Serve, tyro.conf.subcommand("serve")]
     | Annotated[Client, tyro.conf.subcommand("client")]
+    | Annotated[Health, tyro.conf.subcommand("health")]
     | Annotated[View, tyro.conf.subcommand("view")]
     | Annotated[TrainCommands, tyro.conf.subcommand("train")]
 )
@@ -41,7 +43,17 @@ _Command: TypeAlias = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code: 0, 1 where something failed, 2 for wrong usage."""
     command: (
-        Reconstruct | HandCommands | DataCommands | Evaluate | Bench | Stream | Serve | Client | View | TrainCommands
+        Reconstruct
+        | HandCommands
+        | DataCommands
+        | Evaluate
+        | Bench
+        | Stream
+        | Serve
+        | Client
+        | Health
+        | View
+        | TrainCommands
     ) = tyro.cli(
         _Command,
         prog="a2p",

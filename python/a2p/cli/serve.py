@@ -63,6 +63,10 @@ class Serve:
     """At shutdown, time between NOT_SERVING and refusing calls; 0."""
     max_connection_age_s: float | None = None
     """Connections are asked to reconnect after so long, 0 for never; 0."""
+    health_host: str | None = None
+    """Address of the health checks' own port; 127.0.0.1."""
+    health_port: int | None = None
+    """Port of health checks alone, in plain text, for probes that can do no better; 0 for none."""
     metrics_host: str | None = None
     """Address of Prometheus metrics; 127.0.0.1."""
     metrics_port: int | None = None

@@ -70,6 +70,10 @@ class ServeConfig:
     """At shutdown, time between NOT_SERVING and refusing calls, for load balancers to notice."""
     max_connection_age_s: float = 0.0
     """Connections are asked to reconnect after so long, which spreads them over replicas; 0 for never."""
+    health_host: str = "127.0.0.1"
+    """Address of the health checks' own port."""
+    health_port: int = 0
+    """Port of health checks alone, in plain text, for probes that can do no better; 0 for none."""
     metrics_host: str = "127.0.0.1"
     """Address of Prometheus metrics."""
     metrics_port: int = 0
@@ -83,7 +87,15 @@ class ServeConfig:
         for name in ("default_queue", "max_queue", "max_frames_in_flight"):
             _require(name, getattr(self, name), at_least=1)
         _require("receive_window_bytes", self.receive_window_bytes, at_least=1024)
-        for name in ("port", "metrics_port", "batch_budget_ms", "drain_s", "lame_duck_s", "max_connection_age_s"):
+        for name in (
+            "port",
+            "health_port",
+            "metrics_port",
+            "batch_budget_ms",
+            "drain_s",
+            "lame_duck_s",
+            "max_connection_age_s",
+        ):
             _require(name, getattr(self, name), at_least=0)
         if self.default_queue > self.max_queue:
             raise ConfigError(

@@ -36,6 +36,7 @@ class Server:
         self._backend = backend
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
+        self._health_server: grpc.aio.Server | None = None
         self._scheduler: Scheduler | None = None
         self.service: ReconstructionService | None = None
         self._stop_metrics: Callable[[], None] = lambda: None
@@ -49,7 +50,8 @@ class Server:
         config = self.config
         interceptors = [TokenInterceptor(tokens(config))] if config.token_file is not None else []
         server = grpc.aio.server(interceptors=interceptors, options=_options(config))
-        port = _listen(server, config)
+        port = _listen(server, config.host, config.port, credentials(config), setting="port")
+        await self._serve_health()
         self._serve_metrics()
         scheduler = Scheduler(
             self._backend,
@@ -84,6 +86,8 @@ class Server:
         await self._server.stop(self.config.drain_s)
         await self._scheduler.close()
         self._stop_metrics()
+        if self._health_server is not None:
+            await self._health_server.stop(None)
         logger.info("stopped")
 
     async def serve_until_signal(self, on_ready: Callable[[int], None]) -> None:
@@ -111,6 +115,15 @@ class Server:
         for name in ("", SERVICE):
             await self._health.set(name, state)
 
+    async def _serve_health(self) -> None:
+        """Answers health checks on a port of their own, until everything has stopped."""
+        if self.config.health_port == 0:
+            return
+        self._health_server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        _listen(self._health_server, self.config.health_host, self.config.health_port, None, setting="health_port")
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._health_server)
+        await self._health_server.start()
+
     def _serve_metrics(self) -> None:
         if self.config.metrics_port == 0:
             return
@@ -131,14 +144,15 @@ class Server:
         self._stop_metrics = stop
 
 
-def _listen(server: grpc.aio.Server, config: ServeConfig) -> int:
-    """Binds the server's address and returns the port."""
-    secrets = credentials(config)
-    address = f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}"
+def _listen(
+    server: grpc.aio.Server, host: str, port: int, secrets: grpc.ServerCredentials | None, *, setting: str
+) -> int:
+    """Binds an address and returns the port."""
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         return server.add_insecure_port(address) if secrets is None else server.add_secure_port(address, secrets)
     except RuntimeError as error:
-        raise ConfigError(f"port must be free to listen on {address}: {error}. Choose another port.") from error
+        raise ConfigError(f"{setting} must be free to listen on {address}: {error}. Choose another port.") from error
 
 
 def configure_logs() -> None:
