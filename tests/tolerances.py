@@ -146,3 +146,5 @@ INPUT_OF_TRAINING = 1e-5
 """What the network is given at inference against training's own."""
 MIRRORED_READING_PX = 1e-2
 """Keypoints read from a mirrored picture."""
+MIRRORED_METRIC = 1.2e-14
+"""Figures of mirrored data, relative: worst 2.9e-15 over 3 protocols and 20 metrics, 4 samples."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from a2p.evaluation.metrics import metrics_of
 from a2p.evaluation.regression import JointRegressor
 from a2p.evaluation.results_file import ResultsFile, RunInfo, RunResults
 from a2p.evaluation.runner import EvaluationJob, evaluate
+from a2p.evaluation.scatter import in_processes
 from a2p.evaluation.tables import comparison, paper_table
 from tests.data.folders import write_hic
 from tests.data.interhand_folder import annotations, write_interhand
@@ -43,7 +45,7 @@ def run(
 ) -> RunResults:
     info = replace(INFO, method=name)
     job = EvaluationJob(dataset, factory, JointRegressor.of_model("open"), skip_broken=True)
-    evaluate(job, info, results, workers=workers)
+    evaluate(job, info, results, scatter=partial(in_processes, workers=workers))
     return results.read(info.name)
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import tyro
 
+from a2p.cli.data_label import LabelPictures
 from a2p.cli.data_render import RenderImages
 from a2p.cli.data_sets import CheckData, ViewData
+from a2p.cli.data_submit import SubmitPredictions
 from a2p.cli.exit_codes import EXIT_OK
 
 if TYPE_CHECKING:
@@ -107,13 +109,15 @@ _DataCommand: TypeAlias = (
     | Annotated[ViewData, tyro.conf.subcommand("view")]
     | Annotated[Duet, tyro.conf.subcommand("duet")]
     | Annotated[DuetReport, tyro.conf.subcommand("duet-report")]
+    | Annotated[LabelPictures, tyro.conf.subcommand("label")]
+    | Annotated[SubmitPredictions, tyro.conf.subcommand("submit")]
     | Annotated[RenderImages, tyro.conf.subcommand("render")]
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataCommands:
-    """Looks at data sets and makes one."""
+    """Looks at data sets, makes one, and labels pictures."""
 
     command: _DataCommand
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from a2p.cli.data_label import scatter_of
 from a2p.cli.data_sets import dataset_folder
 from a2p.cli.exit_codes import EXIT_OK, EXIT_SOME_FAILED
 from a2p.errors import ConfigError
@@ -62,6 +64,8 @@ class Evaluate:
     """Only so many samples, evenly spaced."""
     workers: int = 1
     """Processes."""
+    ray: str | None = None
+    """Ray cluster to work on: its address, or `local` for one on this machine. Needs the extra `ray`."""
     skip_broken: bool = False
     """Go on behind broken samples and count them."""
     report: bool = True
@@ -73,8 +77,8 @@ class Evaluate:
 
         if not self.datasets:
             raise ConfigError("at least one NAME=FOLDER, or duet, is needed. Example: a2p evaluate duet --table 1 5")
-        if self.workers < 1 or (self.limit is not None and self.limit < 1):
-            raise ConfigError(f"workers and limit must be at least 1; got {self.workers} and {self.limit}.")
+        if self.limit is not None and self.limit < 1:
+            raise ConfigError(f"limit must be at least 1; got {self.limit}.")
         with ResultsFile(self.out / "results.sqlite") as results:
             evaluated = [_evaluated(self, name, results) for name in self.datasets]
         runs = [run for done in evaluated for run in done.runs]
@@ -115,13 +119,14 @@ def _evaluated(command: Evaluate, named: str, results: ResultsFile) -> _Evaluate
         if command.joint_regressor is None
         else JointRegressor.load(command.joint_regressor)
     )
+    scatter = scatter_of(command.workers, command.ray)
     runs = []
     for method in _methods(command):
         info = _run_info(command, name, dataset, method)
         job = EvaluationJob(dataset, method, regressor, command.skip_broken)
         positions = None if command.limit is None else evenly(len(dataset), command.limit)
         with _progress(info.name, len(dataset) if positions is None else len(positions)) as advance:
-            evaluate(job, info, results, positions=positions, workers=command.workers, progress=advance)
+            evaluate(job, info, results, positions=positions, scatter=scatter, progress=advance)
         runs.append(results.read(info.name))
     return _Evaluated(dataset, runs)
 
@@ -167,7 +172,8 @@ def _write_tables(command: Evaluate, evaluated: list[_Evaluated], runs: list[Run
     for done in evaluated:
         texts += [comparison(later, done.runs[0], protocol=command.protocol) for later in done.runs[1:]]
     print("\n".join(texts))
-    (command.out / "tables.md").write_text("\n".join(texts))
+    heading = f"# Evaluation\n\nWritten by `{_told(command)}`.\n"
+    (command.out / "tables.md").write_text("\n".join([heading, *texts]))
     return tables
 
 
@@ -183,6 +189,21 @@ def _write_reports(command: Evaluate, evaluated: list[_Evaluated], tables: list[
         page = html_report(done.dataset, done.runs, tables, models)
         (command.out / f"report-{name}.html").write_text(page)
         (command.out / f"errors-{name}.svg").write_text(error_curves(done.runs, protocol=command.protocol))
+
+
+def _told(command: Evaluate) -> str:
+    """Returns the command without what concerns this machine alone: where files lie."""
+
+    def last(text: str) -> str:
+        name, separator, place = text.partition("=")
+        return f"{name}{separator}{Path(place).name}"
+
+    parts = ["a2p", "evaluate", *map(last, command.datasets), "--table", *map(str, command.table)]
+    parts += ["--methods", *map(last, command.methods)] if command.methods else []
+    parts += ["--protocol", command.protocol] if command.protocol != "interwild" else []
+    parts += ["--limit", str(command.limit)] if command.limit is not None else []
+    parts += ["--detect"] if command.detect else []
+    return shlex.join(parts)
 
 
 def _methods(command: Evaluate) -> list[Method]:

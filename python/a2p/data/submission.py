@@ -48,8 +48,7 @@ class SubmittedHand:
 
 def write_submission(path: Path, hands: Sequence[SubmittedHand], *, server: Server) -> Path:
     """Writes the predictions of a whole evaluation split, in its order, as .json or as the .zip that is uploaded."""
-    if path.suffix not in (".json", ".zip"):
-        raise ConfigError(f"a submission's name must end in .json or .zip; got {path.name!r}. Servers take the .zip.")
+    check_submission_name(path)
     wanted = SAMPLE_COUNTS[server]
     if len(hands) != wanted:
         raise DataError(
@@ -62,6 +61,12 @@ def write_submission(path: Path, hands: Sequence[SubmittedHand], *, server: Serv
     text = json.dumps([joints, vertices]).encode()
     write_atomically(path, text if path.suffix == ".json" else _zipped(text))
     return path
+
+
+def check_submission_name(path: Path) -> None:
+    """Raises ConfigError for a file name that no server takes."""
+    if path.suffix not in (".json", ".zip"):
+        raise ConfigError(f"a submission's name must end in .json or .zip; got {path.name!r}. Servers take the .zip.")
 
 
 def _checked(index: int, hand: SubmittedHand) -> SubmittedHand:
