@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import pickle
 from pathlib import Path
 
 import pytest
 import torch
-from torch.nn import functional
 
-from a2p.alignment.crop_windows import alignment_input
+from a2p.alignment.reading import MARGIN
 from a2p.alignment.weights import AlignmentOrigin, save_alignment
 from a2p.cli import main
 from a2p.data import Duet
@@ -48,10 +46,15 @@ def test_methods_are_named_in_one_line(weights: Path) -> None:
     assert (network.name, network.weights, network.stage2) == ("+ depth", weights, "diffusion")
     assert network.title == "+ depth"
     assert parse_method("ours=pipeline:descent") == Method(name="ours", stage2="descent")
+    assert parse_method("plain=keypoints").source == "keypoints"
+    both = parse_method(f"ours=pipeline+{weights}:descent")
+    assert (both.source, both.weights, both.stage2) == ("pipeline", weights, "descent")
     assert pickle.loads(pickle.dumps(network)) == network
 
 
-@pytest.mark.parametrize("text", ["everything", "=x", "a=", "a=nowhere.safetensors", "a=nowhere:diffusion"])
+@pytest.mark.parametrize(
+    "text", ["everything", "=x", "a=", "a=nowhere.safetensors", "a=nowhere:diffusion", "a=pipeline+x"]
+)
 def test_what_is_no_method_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"must be one of|needs a weights file"):
         parse_method(text)
@@ -78,34 +81,35 @@ def test_a_network_is_placed_by_its_relative_translation(weights: Path, folder: 
     assert torch.equal(again.left.vertices, prediction.left.vertices)
 
 
-def test_crops_are_averaged_where_the_picture_is_finer(weights: Path) -> None:
-    del weights
-    generator = torch.Generator().manual_seed(0)
-    picture = torch.randint(0, 255, (512, 512, 3), dtype=torch.uint8, generator=generator)
-    exists, camera = torch.tensor([True, False]), torch.tensor([600.0, 600.0, 256.0, 256.0])
-    box = torch.tensor([[256 - 128 / 1.5, 256 - 128 / 1.5, 256 + 128 / 1.5, 256 + 128 / 1.5], [math.nan] * 4])
-    given = alignment_input(picture, box, exists, camera, size=64)
-    cut = picture[128:384, 128:384].movedim(-1, 0)[None].float() / 255.0
-    assert torch.allclose(given.crops[:, 0], functional.avg_pool2d(cut, 4), atol=2e-3)
-    assert given.present.tolist() == [[True, False]]
-    assert float(given.target[0, 0, 1].max()) == 0.0, "there is no other hand"
-    assert torch.allclose(given.intrinsics[0, 0], torch.tensor([600 / 256, 600 / 256, 0.5, 0.5]))
+def test_boxes_are_those_that_training_tells(folder: Path, weights: Path) -> None:
+    predictor = NetworkPredictor(weights)
+    loaded = next(item for item in SampleReader(Duet(folder)).read() if len(item.sample.boxes) == 2)
+    assert loaded.sample.camera is not None
+    boxes = loaded.sample.boxes
+    given = predictor._given(loaded.pixels, boxes, loaded.sample.camera)
+    assert given.present.tolist() == [[True, True]]
+    alone = predictor._given(loaded.pixels, boxes[1:], loaded.sample.camera)
+    assert alone.present.tolist() == [[False, True]]
+    assert float(alone.target[0, 1, 1].max()) == 0.0, "there is no other hand"
+    assert torch.equal(alone.crops[0, 1], given.crops[0, 1])
+    inside = given.target[0, :, 0].mean(dim=(-2, -1))
+    assert float(inside.max()) < 1.05 / MARGIN, "the longer side of the box is a crop's side over its margin"
 
 
 def test_learned_numbers_are_counted_and_hashed(weights: Path) -> None:
-    pipeline = parameter_count(with_diffusion=False)
-    assert pipeline > 3_000_000, "palm detector and landmark model"
-    assert parameter_count(with_diffusion=True) > pipeline + 100_000
-    assert parameter_count(weights, with_diffusion=False) == sum(
-        tensor.numel() for tensor in network_of(small()).state_dict().values()
-    )
+    network = sum(tensor.numel() for tensor in network_of(small()).state_dict().values())
+    keypoints = parameter_count(parse_method("a=keypoints"))
+    assert keypoints > 3_000_000, "palm detector and landmark model"
+    assert parameter_count(parse_method("a=keypoints:diffusion")) > keypoints + 100_000
+    assert parameter_count(parse_method(f"a={weights}")) == network
+    assert parameter_count(parse_method(f"a=pipeline+{weights}")) == keypoints + network
     assert weights_sha256("open", weights) != weights_sha256("open")
 
 
 @pytest.mark.slow
 def test_five_tables_on_duet_come_out_of_one_command(weights: Path, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    methods = ["aligned", f"baseline={weights}", f"+ diffusion={weights}:diffusion"]
+    methods = ["aligned", f"baseline={weights}", f"all=pipeline+{weights}:diffusion"]
     tables = ["--table", "1", "2", "3", "4", "5"]
     arguments = ["evaluate", f"duet={folder}", *tables, "--methods", *methods, "--limit", "3", "-o", str(out)]
     assert main(arguments) == 0
@@ -113,7 +117,7 @@ def test_five_tables_on_duet_come_out_of_one_command(weights: Path, folder: Path
     assert [row["method"] for row in rows if row["is_ours"]] == [
         "a2p, stage 1 alone: 2D alignment (duet, test)",
         "a2p, baseline (duet, test)",
-        "a2p, + diffusion (duet, test)",
+        "a2p, all (duet, test)",
     ]
     assert all(row["values"][0] > 0 for row in rows)
     assert "seed 2000003" in (out / "table3.md").read_text()

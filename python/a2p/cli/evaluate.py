@@ -53,7 +53,8 @@ class Evaluate:
     methods: tuple[str, ...] = ()
     """Rows of the tables, the first being what others are compared with; by default what the tables need.
     `aligned`: the pipeline's stage 1 alone; `full`: both stages; `descent`, `diffusion`: with this stage 2.
-    NAME=WEIGHTS_FILE: an alignment network alone, in the given boxes; NAME=WEIGHTS_FILE:diffusion with stage 2."""
+    NAME=WEIGHTS_FILE: an alignment network alone, in the given boxes; NAME=WEIGHTS_FILE:diffusion with stage 2.
+    NAME=pipeline+WEIGHTS_FILE:descent: the pipeline with that network; NAME=keypoints: without any."""
     hand_model: str = "open"
     """`open`, or MANO's folder, without which sets annotated with MANO have no MPVPE."""
     joint_regressor: Path | None = None
@@ -143,7 +144,7 @@ def _run_info(command: Evaluate, name: str, dataset: HandDataset, method: Method
     if command.joint_regressor is not None:
         options["joint regressor"] = command.joint_regressor.name
     if method.weights is not None:
-        options["network alone"] = method.weights.name
+        options["network" if method.source == "pipeline" else "network alone"] = method.weights.name
     if isinstance(dataset, Duet):
         options |= dataset.recipe
     return RunInfo(
@@ -156,7 +157,7 @@ def _run_info(command: Evaluate, name: str, dataset: HandDataset, method: Method
         sample_count=len(dataset),
         options=options,
         title=method.title,
-        parameter_count=parameter_count(method.weights, with_diffusion=method.stage2 == "diffusion"),
+        parameter_count=parameter_count(method),
     )
 
 

@@ -11,8 +11,8 @@ from a2p.evaluation.network_prediction import NetworkPredictor
 from a2p.evaluation.prediction import PipelinePredictor, Predictor, Stage2
 from a2p.plausibility.refiner import DEFAULT_METHOD
 
-PIPELINE = "pipeline"
-"""Where other methods name a weights file."""
+Source: TypeAlias = Literal["pipeline", "keypoints", "network"]
+"""The whole pipeline; the pipeline without an alignment network; an alignment network alone."""
 BuiltIn: TypeAlias = Literal["aligned", "full", "descent", "diffusion"]
 
 
@@ -21,8 +21,9 @@ class Method:
     """One way from a picture to hands; makes its predictor, and can be sent to worker processes."""
 
     name: str
+    source: Source = "pipeline"
     weights: Path | None = None
-    """The alignment network alone, out of this file; without one a2p's whole pipeline."""
+    """The alignment network's file; without one the pipeline is as it is by default."""
     stage2: Stage2 = "none"
     """What makes hands that penetrate plausible."""
     hand_model: str = "open"
@@ -30,7 +31,7 @@ class Method:
     """Whether hands are looked for in the annotated boxes, as the paper's protocol has it, or detected."""
 
     def __post_init__(self) -> None:
-        if self.weights is not None and not self.given_boxes:
+        if self.source == "network" and not self.given_boxes:
             raise ConfigError(
                 f"method {self.name!r} is a network alone, which detects no hands: evaluate it in the annotated boxes."
             )
@@ -44,17 +45,22 @@ class Method:
 
     def __call__(self) -> Predictor:
         """Returns the predictor, its models loaded."""
-        if self.weights is not None:
+        if self.source == "network":
+            assert self.weights is not None
             return NetworkPredictor(self.weights, hand_model=self.hand_model, stage2=self.stage2)
-        return PipelinePredictor(hand_model=self.hand_model, stage2=self.stage2, given_boxes=self.given_boxes)
+        network = False if self.source == "keypoints" else self.weights
+        return PipelinePredictor(
+            hand_model=self.hand_model, stage2=self.stage2, given_boxes=self.given_boxes, network=network
+        )
 
 
 def parse_method(text: str, *, hand_model: str = "open", given_boxes: bool = True) -> Method:
     """Returns the method that a text describes.
 
     `aligned`, `full`, `descent` or `diffusion`: the pipeline without stage 2, or with it, as it is by default or by
-    that method. NAME=FILE: the alignment network of a weights file alone; NAME=FILE:descent or NAME=FILE:diffusion with
-    stage 2 after it. NAME=pipeline, with the same endings: the whole pipeline under another name.
+    that method. NAME=FILE: the alignment network of a weights file alone. NAME=pipeline+FILE: the pipeline with that
+    network in it; NAME=keypoints: without any; NAME=pipeline: as it is by default. Each without stage 2, or with it
+    where `:descent` or `:diffusion` ends the text.
     """
     if text in get_args(BuiltIn):
         stage2 = {"aligned": "none", "full": DEFAULT_METHOD}.get(text, text)
@@ -65,15 +71,25 @@ def parse_method(text: str, *, hand_model: str = "open", given_boxes: bool = Tru
             f"a method must be one of {', '.join(get_args(BuiltIn))}, or NAME=WEIGHTS_FILE; got {text!r}. "
             'Example: "+ keypoints=run/weights.safetensors"'
         )
-    source, colon, ending = what.rpartition(":")
+    place, colon, ending = what.rpartition(":")
     if not colon or ending not in get_args(Stage2):
-        source, ending = what, "none"
-    if source != PIPELINE and not Path(source).is_file():
-        raise ConfigError(f"method {name!r} needs a weights file or `{PIPELINE}`; {source!r} is neither.")
+        place, ending = what, "none"
+    source, weights = _source(name, place)
     return Method(
         name=name.strip(),
-        weights=None if source == PIPELINE else Path(source),
+        source=source,
+        weights=weights,
         stage2=cast("Stage2", ending),
         hand_model=hand_model,
         given_boxes=given_boxes,
     )
+
+
+def _source(name: str, place: str) -> tuple[Source, Path | None]:
+    if place in ("pipeline", "keypoints"):
+        return cast("Source", place), None
+    head, plus, file = place.partition("+")
+    source, weights = ("pipeline", file) if plus and head == "pipeline" else ("network", place)
+    if not Path(weights).is_file():
+        raise ConfigError(f"method {name!r} needs a weights file, `pipeline` or `keypoints`; {weights!r} is neither.")
+    return cast("Source", source), Path(weights)

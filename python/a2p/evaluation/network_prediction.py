@@ -10,15 +10,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from PIL import Image
 from torch import Tensor
 
-from a2p.alignment.crop_windows import alignment_input
+from a2p.alignment.batch import AlignmentInput
 from a2p.alignment.mirroring import hands_of
-from a2p.alignment.weights import load_alignment
+from a2p.alignment.reading import HandWindows, NetworkReader, network_input
 from a2p.camera import Camera
-from a2p.data.sample import BOX_SCALE, Sample
+from a2p.data.sample import BOX_SCALE, Box, Sample
 from a2p.evaluation.prediction import HandReader, Prediction, Stage2, require_pinhole
 from a2p.hand import HandModel, HandPair, HandParameters
+from a2p.perception.crop import Crop
+from a2p.perception.crop import sample as sample_crop
 from a2p.perception.intrinsics import DEFAULT_FOV_DEG
 from a2p.plausibility import PairEvidence, Refiner
 from a2p.threads import one_torch_thread
@@ -36,49 +39,60 @@ class NetworkPredictor:
 
     def __init__(self, weights: Path, *, hand_model: str = "open", stage2: Stage2 = "none") -> None:
         self.models = HandModel.load_pair(hand_model)
-        self._network = load_alignment(weights)
+        self._reader = NetworkReader(weights)
         self._refiner = None if stage2 == "none" else Refiner(self.models, method=stage2)
-        self._reader = HandReader(self.models)
+        self._pose = HandReader(self.models)
 
     def __call__(self, sample: Sample, pixels: UInt8[np.ndarray, "h w 3"]) -> Prediction:
         """Returns the hands that the network sees."""
         require_pinhole(sample)
         camera = sample.camera or Camera.from_fov(pixels.shape[1], pixels.shape[0], fov_deg=DEFAULT_FOV_DEG)
-        boxes = {side: labels.box_xyxy_px for side, labels in sample.hands}
-        box = torch.stack([_keypoint_box(boxes.get(side)) for side in ("right", "left")])
-        exists = torch.isfinite(box[:, 0])
+        there = [(side, box) for side, box in sample.boxes]
+        sides = {side for side, _ in there}
         start = time.perf_counter()
+        if not there:
+            return Prediction(None, None, time.perf_counter() - start)
         with one_torch_thread(), torch.no_grad():
-            given = alignment_input(
-                torch.from_numpy(pixels),
-                box,
-                exists,
-                torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy]),
-                size=self._network.config.crop_px,
-            )
+            given = self._given(pixels, there, camera)
             cut = time.perf_counter()
-            output = self._network(given)
+            output = self._reader.network(given)
             hands = PairParameters(*(hand[0] for hand in hands_of(output, self.models)))
-            if bool(exists.all()):
+            if len(sides) == 2:
                 hands = _apart_by(hands, self.models, output.relative_translation[0])
         aligned = time.perf_counter()
-        if self._refiner is not None and bool(exists.all()):
+        if self._refiner is not None and len(sides) == 2:
             with one_torch_thread():
                 right, left, _ = self._refiner(hands.right, hands.left, evidence=PairEvidence(camera))
             hands = PairParameters(right, left)
         end = time.perf_counter()
         return Prediction(
-            self._reader(hands.right, "right", sample.convention) if bool(exists[0]) else None,
-            self._reader(hands.left, "left", sample.convention) if bool(exists[1]) else None,
+            self._pose(hands.right, "right", sample.convention) if "right" in sides else None,
+            self._pose(hands.left, "left", sample.convention) if "left" in sides else None,
             end - start,
             (cut - start, aligned - cut, end - aligned),
         )
 
+    def _given(
+        self, pixels: UInt8[np.ndarray, "h w 3"], there: list[tuple[str, Box]], camera: Camera
+    ) -> AlignmentInput:
+        """Returns what the network sees of the hands in their boxes, one row: the right one, then the left one."""
+        windows = HandWindows(
+            is_right=torch.tensor([side == "right" for side, _ in there]),
+            boxes=torch.stack([_keypoint_box(box) for _, box in there]),
+        )
+        picture = Image.fromarray(pixels)
+        squares = zip(windows.centre.tolist(), windows.side.tolist(), windows.is_right.tolist(), strict=True)
+        size = self._reader.crop_px
+        crops = [
+            sample_crop(picture, Crop((x, y), side, mirrored=not is_right), size) for (x, y), side, is_right in squares
+        ]
+        place = {side: number for number, (side, _) in enumerate(there)}
+        row = (place.get("right", -1), place.get("left", -1))
+        return network_input(torch.from_numpy(np.stack(crops)).movedim(-1, 1), windows, camera, [row], size)
 
-def _keypoint_box(box: tuple[float, float, float, float] | None) -> Float[Tensor, " 4"]:
-    """Returns the box about the keypoints, which samples' boxes are larger than; NaN without a box."""
-    if box is None:
-        return torch.full((4,), torch.nan)
+
+def _keypoint_box(box: Box) -> Float[Tensor, " 4"]:
+    """Returns the box about the keypoints, which samples' boxes are larger than."""
     low, high = torch.tensor(box[:2]), torch.tensor(box[2:])
     middle, half = 0.5 * (low + high), 0.5 * (high - low) / BOX_SCALE
     return torch.cat([middle - half, middle + half])

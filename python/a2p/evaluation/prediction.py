@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -62,8 +64,17 @@ class Predictor(Protocol):
 class PipelinePredictor:
     """a2p's own pipeline, given the sample's camera and boxes."""
 
-    def __init__(self, *, hand_model: str = "open", stage2: Stage2 = "descent", given_boxes: bool = True) -> None:
-        self._reconstructor = Reconstructor(hand_model, refine=False if stage2 == "none" else stage2)
+    def __init__(
+        self,
+        *,
+        hand_model: str = "open",
+        stage2: Stage2 = "descent",
+        given_boxes: bool = True,
+        network: Path | bool | None = None,
+    ) -> None:
+        """Loads the models; `network` is an alignment network's file, False for none, None for the default."""
+        make = partial(Reconstructor, hand_model, refine=False if stage2 == "none" else stage2)
+        self._reconstructor = make() if network is None else make(network=network)
         self._given_boxes = given_boxes
         self.models = self._reconstructor.models
         self._reader = HandReader(self.models)

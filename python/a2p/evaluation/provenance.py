@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
+from a2p.evaluation.methods import Method
 from a2p.hand.hand_data import HandData
 from a2p.hand.hand_file import read_hand_data
 
@@ -34,15 +35,19 @@ def weights_sha256(hand_model: str, weights: Path | None = None) -> str:
     return digest.hexdigest()
 
 
-def parameter_count(weights: Path | None = None, *, with_diffusion: bool) -> int:
-    """Returns how many learned numbers a method loads: the packaged networks', or those of a network alone.
-
-    The denoiser counts where pairs are drawn by diffusion.
-    """
-    packaged = [path for path in _packaged() if path.parent.parent.name != "hand"]
-    denoiser = [path for path in packaged if path.parent.parent.name == "plausibility"]
-    stage1 = [path for path in packaged if path not in denoiser] if weights is None else [weights]
-    return sum(_numbers(path) for path in stage1 + (denoiser if with_diffusion else []))
+def parameter_count(method: Method) -> int:
+    """Returns how many learned numbers a method loads; the hand model does not count."""
+    areas = {
+        "pipeline": {"perception", "detection", "alignment"},
+        "keypoints": {"perception", "detection"},
+        "network": set[str](),
+    }[method.source]
+    if method.weights is not None:
+        areas = areas - {"alignment"}
+    if method.stage2 == "diffusion":
+        areas = areas | {"plausibility"}
+    files = [path for path in _packaged() if path.parent.parent.name in areas]
+    return sum(map(_numbers, files if method.weights is None else [*files, method.weights]))
 
 
 def _packaged() -> list[Path]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
 from jaxtyping import Float
 from torch import Tensor
 
@@ -17,9 +18,9 @@ from a2p.alignment.batch import (
     AlignmentBatch,
     AlignmentInput,
     AlignmentLabels,
+    boxes,
 )
-from a2p.alignment.crop_windows import CROP_MARGIN, CropWindows, longer_side, sampled_crops
-from a2p.alignment.mirroring import mirrored_points
+from a2p.alignment.mirroring import crop_intrinsics_mirrored, mirrored_points
 from a2p.data.duet_images import DuetImageBatch
 from a2p.data.duet_images.renderer import LEFT_HAND, RIGHT_HAND
 from a2p.errors import ConfigError
@@ -30,7 +31,7 @@ from a2p.hand import HandPair, HandParameters, mirror_parameters
 class CropSettings:
     """How a hand's crop lies about its box, and how wrong the boxes are that say so."""
 
-    margin: float = CROP_MARGIN
+    margin: float = 1.5
     """Side of the crop over the larger side of the hand's box."""
     margin_spread: float = 0.12
     """Standard deviation of that, as a share."""
@@ -46,13 +47,45 @@ class CropSettings:
             raise ConfigError(f"margin must be at least 1 and spreads at least 0; got {self}.")
 
 
-def _windows_about(box: Float[Tensor, "b 2 4"], settings: CropSettings, generator: torch.Generator) -> CropWindows:
-    """Returns squares about boxes, with the settings' errors."""
-    across = longer_side(box)
-    noise = torch.randn((len(box), 2, 3), generator=generator)
-    side = across * settings.margin * (1.0 + settings.margin_spread * noise[..., :1].clamp(-2.0, 2.0))
-    centre = 0.5 * (box[..., :2] + box[..., 2:]) + settings.shift_spread * across * noise[..., 1:]
-    return CropWindows(centre - 0.5 * side, side)
+@dataclass(frozen=True)
+class _Windows:
+    """Squares of the picture, px, one a hand."""
+
+    low: Float[Tensor, "b 2 2"]
+    side: Float[Tensor, "b 2 1"]
+
+    @classmethod
+    def around(cls, box: Float[Tensor, "b 2 4"], settings: CropSettings, generator: torch.Generator) -> _Windows:
+        """Returns squares about boxes, with the settings' errors."""
+        across = (box[..., 2:] - box[..., :2]).amax(-1, keepdim=True).clamp(min=8.0)
+        noise = torch.randn((len(box), 2, 3), generator=generator)
+        side = across * settings.margin * (1.0 + settings.margin_spread * noise[..., :1].clamp(-2.0, 2.0))
+        centre = 0.5 * (box[..., :2] + box[..., 2:]) + settings.shift_spread * across * noise[..., 1:]
+        return cls(centre - 0.5 * side, side)
+
+    def seen(self, points: Float[Tensor, "b 2 k 2"]) -> Float[Tensor, "b 2 k 2"]:
+        """Returns where points of the picture are in each crop, mirrored for left hands; units of the crop's side."""
+        return _mirrored_left((points - self.low[:, :, None]) / self.side[:, :, None])
+
+    def boxes(self, box: Float[Tensor, "b 2 4"]) -> Float[Tensor, "b 2 4"]:
+        """Returns boxes of the picture as each crop sees them."""
+        corners = self.seen(box.reshape(-1, 2, 2, 2))
+        return torch.cat([corners.amin(2), corners.amax(2)], dim=-1)
+
+    def intrinsics(self, camera: Float[Tensor, "b 4"]) -> Float[Tensor, "b 2 4"]:
+        """Returns each crop's intrinsics in units of its side."""
+        focal = camera[:, None, :2] / self.side
+        plain = torch.cat([focal, (camera[:, None, 2:] - self.low) / self.side], dim=-1)
+        return torch.stack([plain[:, 0], crop_intrinsics_mirrored(plain[:, 1])], dim=1)
+
+    def grid(self, size: int, height: int, width: int) -> Float[Tensor, "b 2 size size 2"]:
+        """Returns where each crop's pixels lie in the picture, as `grid_sample` takes it."""
+        centres = (torch.arange(size) + 0.5) / size
+        rows, columns = torch.meshgrid(centres, centres, indexing="ij")
+        places = torch.stack([columns, rows], dim=-1).reshape(1, 1, -1, 2).expand(len(self.low), 2, -1, 2)
+        pixels = _mirrored_left(places) * self.side[:, :, None] + self.low[:, :, None]
+        normal = 2.0 * pixels / torch.tensor([width, height]) - 1.0
+        return normal.reshape(-1, 2, size, size, 2)
 
 
 def hand_crops(
@@ -70,26 +103,30 @@ def hand_crops(
     points, exists = torch.from_numpy(pictures.keypoints_2d), torch.from_numpy(pictures.present)
     whole = torch.tensor([0.0, 0.0, width, height])
     own = torch.where(exists[..., None], torch.cat([points.amin(2), points.amax(2)], dim=-1), whole)
-    windows = _windows_about(own, settings, generator)
+    windows = _Windows.around(own, settings, generator)
     inside = ((points >= 0) & (points <= whole[2:])).all(-1).float().mean(-1)
     error = (
         torch.randn(own.shape, generator=generator)
         * settings.box_spread
         * (own[..., 2:] - own[..., :2]).repeat(1, 1, 2)
     )
+    empty = torch.tensor([0.0, 0.0, -1.0, -1.0])
+    told = own + error
+    meant = torch.where(exists[..., None], windows.boxes(told), empty)
+    other = torch.where(exists.flip(1)[..., None], windows.boxes(told.flip(1)), empty)
     grid = windows.grid(size, height, width).to(device)
     rgb = torch.from_numpy(pictures.rgb).to(device).movedim(-1, 1).float() / 255.0
     given = AlignmentInput(
-        crops=sampled_crops(rgb, grid, "bilinear").clamp(0.0, 1.0),
-        target=windows.target(own + error, exists, size).to(device),
+        crops=_sampled(rgb, grid, "bilinear").clamp(0.0, 1.0),
+        target=boxes(meant, other, size).to(device),
         present=(exists & (inside >= settings.least_inside)).to(device),
         intrinsics=windows.intrinsics(torch.from_numpy(pictures.intrinsics)).to(device),
     )
-    labels = _labels(pictures, models, windows, sampled_crops(_planes(pictures).to(device), grid, "nearest"))
+    labels = _labels(pictures, models, windows, _sampled(_planes(pictures).to(device), grid, "nearest"))
     return AlignmentBatch(given, labels).to(device)
 
 
-def _labels(pictures: DuetImageBatch, models: HandPair, windows: CropWindows, planes: Tensor) -> AlignmentLabels:
+def _labels(pictures: DuetImageBatch, models: HandPair, windows: _Windows, planes: Tensor) -> AlignmentLabels:
     points = torch.from_numpy(pictures.keypoints_3d)
     about = points - points[:, :, :1]
     about = torch.stack([about[:, 0], mirrored_points(about[:, 1])], dim=1)
@@ -139,3 +176,15 @@ def _maps(planes: Tensor, wrist_depth: Float[Tensor, "b 2"]) -> tuple[Tensor, Te
     known = planes[:, :, 2] > 0.5
     depth = torch.where(known, planes[:, :, 1] - wrist_depth[..., None, None], 0.0)
     return segmentation.to(torch.uint8), depth, known
+
+
+def _sampled(images: Float[Tensor, "b c h w"], grid: Float[Tensor, "b 2 s s 2"], mode: str) -> Tensor:
+    """Returns (b, 2, c, s, s); zero outside the picture."""
+    crops = [F.grid_sample(images, grid[:, side], mode=mode, align_corners=False) for side in range(2)]
+    return torch.stack(crops, dim=1)
+
+
+def _mirrored_left(points: Float[Tensor, "b 2 k 2"]) -> Float[Tensor, "b 2 k 2"]:
+    """Returns points in crops, of which the left hand's are mirrored."""
+    x = torch.stack([points[:, 0, :, 0], 1.0 - points[:, 1, :, 0]], dim=1)
+    return torch.stack([x, points[..., 1]], dim=-1)
