@@ -84,7 +84,8 @@ def _on_ray(job: Job[Item, Made], chunks: Sequence[list[Item]], *, workers: int,
         rows = data.from_items(
             [{"chunk": pickle.dumps(chunk)} for chunk in chunks], override_num_blocks=min(len(chunks), _MOST_BLOCKS)
         )
-        made = rows.map(_RayWorker, fn_constructor_args=(job,), concurrency=workers, num_cpus=1)
+        pool = data.ActorPoolStrategy(size=min(workers, len(chunks)))
+        made = rows.map(_RayWorker, fn_constructor_args=(job,), compute=pool, num_cpus=1)
         for row in made.iter_rows():
             results = pickle.loads(row["made"])
             if isinstance(results, A2PError):
