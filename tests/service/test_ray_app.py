@@ -28,6 +28,9 @@ class Context:
     def peer(self) -> str:
         return "ipv4:127.0.0.1:1"
 
+    def invocation_metadata(self) -> list[tuple[str, str]]:
+        return []
+
     def set_code(self, code: grpc.StatusCode) -> None:
         self.code = code
 

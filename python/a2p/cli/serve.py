@@ -71,6 +71,8 @@ class Serve:
     """Address of Prometheus metrics; 127.0.0.1."""
     metrics_port: int | None = None
     """Port of Prometheus metrics, 0 for none; 0."""
+    otlp_endpoint: str | None = None
+    """Collector of OpenTelemetry traces (OTLP over gRPC), such as http://localhost:4317; none."""
     reflection: bool | None = None
     """Let tools such as grpcurl ask for the protocol; yes."""
 

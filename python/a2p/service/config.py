@@ -78,6 +78,8 @@ class ServeConfig:
     """Address of Prometheus metrics."""
     metrics_port: int = 0
     """Port of Prometheus metrics; 0 for none."""
+    otlp_endpoint: str = ""
+    """Collector of OpenTelemetry traces (OTLP over gRPC), such as http://localhost:4317; empty for none."""
     reflection: bool = True
     """Let tools such as grpcurl ask for the protocol."""
 

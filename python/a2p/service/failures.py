@@ -70,13 +70,21 @@ class Call:
 
 @asynccontextmanager
 async def call_scope(method: str, context: Context, metrics: Metrics) -> AsyncIterator[Call]:
-    """Runs a call: gives it an id, turns its errors into statuses, logs and counts it. Never logs a picture."""
+    """Runs a call: gives it an id, turns its errors into statuses, logs, counts and traces it. Never logs a picture."""
     call = Call(uuid.uuid4().hex[:16], method)
     _request_id.set(call.request_id)
+    with metrics.tracing.call(method, context.invocation_metadata() or (), call.request_id):
+        async with _settled(call, context, metrics):
+            yield call
+
+
+@asynccontextmanager
+async def _settled(call: Call, context: Context, metrics: Metrics) -> AsyncIterator[None]:
+    """Gives a call its status, whatever happens in it, and a line in the log."""
     begun_s = time.perf_counter()
     code = grpc.StatusCode.OK
     try:
-        yield call
+        yield
     except Rejection as refused:
         code = refused.code
         await context.abort(code, refused.status.message, trailing_metadata(refused.status))
@@ -89,9 +97,10 @@ async def call_scope(method: str, context: Context, metrics: Metrics) -> AsyncIt
         hidden = status(code, f"the server failed; its log has the reason under request id {call.request_id}.")
         await context.abort(code, hidden.message, trailing_metadata(hidden))
     finally:
-        metrics.calls.labels(method, code.name).inc()
+        metrics.calls.labels(call.method, code.name).inc()
+        metrics.tracing.ended(code)
         duration_ms = round(1e3 * (time.perf_counter() - begun_s), 2)
-        fields = {"method": method, "code": code.name, "duration_ms": duration_ms, "frames": call.frame_count}
+        fields = {"method": call.method, "code": code.name, "duration_ms": duration_ms, "frames": call.frame_count}
         logger.info("call ended", extra={"fields": {**fields, "peer": context.peer()}})
 
 

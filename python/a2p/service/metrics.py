@@ -1,4 +1,4 @@
-"""What Prometheus may ask."""
+"""What Prometheus may ask, and what OpenTelemetry is told."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from a2p.service.tracing import Tracing
+
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class Metrics:
-    """The server's counters, in a registry of their own."""
+    """The server's counters, in a registry of their own, and its spans."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        self.tracing = tracing or Tracing()
         self.registry = CollectorRegistry()
         self.calls = Counter(
             "a2p_calls_total",
@@ -49,5 +52,6 @@ class Metrics:
     def observe(self, timings_ms: Mapping[str, float]) -> None:
         """Counts a picture that was reconstructed."""
         self.frames.labels("reconstructed").inc()
+        self.tracing.picture(timings_ms)
         for stage, duration_ms in timings_ms.items():
             self.stage_seconds.labels(stage).observe(1e-3 * duration_ms)

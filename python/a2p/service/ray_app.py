@@ -8,7 +8,7 @@ A replica runs the same handlers as `a2p serve`. A stream stays with its replica
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import grpc
@@ -19,6 +19,7 @@ from a2p.service.config import PREFIX, ServeConfig, load_config
 from a2p.service.handlers import ReconstructionService
 from a2p.service.metrics import Metrics
 from a2p.service.scheduler import Scheduler
+from a2p.service.tracing import Tracing
 from a2p.wire.methods import SERVICE
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class RayContext(Protocol):
 
     def peer(self) -> str:
         """Who calls."""
+
+    def invocation_metadata(self) -> Sequence[tuple[str, object]]:
+        """What the caller sent along."""
 
     def set_code(self, code: grpc.StatusCode) -> None:
         """The status."""
@@ -107,7 +111,7 @@ class Replica:
     def _service(self) -> ReconstructionService:
         """Returns the handlers, which belong to the event loop of the first call."""
         if self._made is None:
-            config, metrics = self._config, Metrics()
+            config, metrics = self._config, Metrics(Tracing.to_collector(self._config.otlp_endpoint))
             budget_s = 1e-3 * config.batch_budget_ms
             scheduler = Scheduler(
                 self._backend, metrics, workers=config.workers, max_batch=config.max_batch, budget_s=budget_s
@@ -137,6 +141,9 @@ class _Context:
 
     def peer(self) -> str:
         return self._context.peer()
+
+    def invocation_metadata(self) -> Sequence[tuple[str, object]]:
+        return self._context.invocation_metadata()
 
     async def write(self, data: bytes) -> None:
         """Hands an answer on, and waits until it is taken: a slow reader slows its stream down."""

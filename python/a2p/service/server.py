@@ -21,6 +21,7 @@ from a2p.service.handlers import ReconstructionService
 from a2p.service.metrics import Metrics
 from a2p.service.scheduler import Scheduler
 from a2p.service.security import TokenInterceptor, credentials, tokens
+from a2p.service.tracing import Tracing
 from a2p.wire.methods import SERVICE
 
 _CORE_SLACK = 2
@@ -32,7 +33,7 @@ class Server:
 
     def __init__(self, config: ServeConfig, backend: Backend) -> None:
         self.config = config
-        self.metrics = Metrics()
+        self.metrics = Metrics(Tracing.to_collector(config.otlp_endpoint))
         self._backend = backend
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
@@ -86,6 +87,7 @@ class Server:
         await self._server.stop(self.config.drain_s)
         await self._scheduler.close()
         self._stop_metrics()
+        await asyncio.to_thread(self.metrics.tracing.close)
         if self._health_server is not None:
             await self._health_server.stop(None)
         logger.info("stopped")
