@@ -12,7 +12,7 @@ from torch import Tensor
 
 import a2p
 from a2p.alignment.batch import AlignmentBatch, AlignmentOutput
-from a2p.alignment.mirroring import mirrored_points
+from a2p.alignment.mirroring import hands_of, mirrored_points
 from a2p.alignment.network import AlignmentNetwork
 from a2p.data.duet import load_shards
 from a2p.data.duet_images import DuetImageBatch, DuetImages, ImageSettings
@@ -22,7 +22,8 @@ from a2p.evaluation.accuracy import Accuracy, Axes, SampleErrors, TwoHands, Vali
 from a2p.hand import HandModel, HandPair
 from a2p.hand.keypoints import KeypointRegressor
 from a2p.hand.rotations import rotmat_from_rot6d
-from a2p.training.hand_crops import CropSettings, hand_crops
+from a2p.plausibility import Refiner
+from a2p.training.hand_crops import hand_crops
 
 SEED = 20_000_003
 """No training run takes its pictures from this seed."""
@@ -64,11 +65,13 @@ class NetworkErrors:
 
 
 def network_errors(
-    network: AlignmentNetwork, images: DuetImages, count: int, *, boxes: CropSettings | None = None
+    network: AlignmentNetwork, images: DuetImages, count: int, *, refiner: Refiner | None = None
 ) -> NetworkErrors:
-    """Returns the errors on the first pictures; boxes have the errors of training."""
+    """Returns the errors on the first pictures; boxes have the errors of training. `refiner` makes hands plausible."""
     models = HandPair(images.models.right, images.models.left)
-    parts = [_errors(network, batch, crops, models) for batch, crops in _batches(images, count, models, network, boxes)]
+    parts = [
+        _errors(network, batch, crops, models, refiner) for batch, crops in _batches(images, count, models, network)
+    ]
     return NetworkErrors(
         by_axes={axes: SampleErrors.cat([part.by_axes[axes] for part in parts]) for axes in ALL_AXES},
         **{
@@ -79,24 +82,29 @@ def network_errors(
 
 
 def _batches(
-    images: DuetImages, count: int, models: HandPair, network: AlignmentNetwork, boxes: CropSettings | None
+    images: DuetImages, count: int, models: HandPair, network: AlignmentNetwork
 ) -> Iterator[tuple[DuetImageBatch, AlignmentBatch]]:
     generator = torch.Generator().manual_seed(0)
     for start in range(0, count, _BATCH):
         batch = images.batch(np.arange(start, min(start + _BATCH, count)))
-        yield (
-            batch,
-            hand_crops(batch, models, generator, size=network.config.crop_px, settings=boxes or CropSettings()),
-        )
+        yield batch, hand_crops(batch, models, generator, size=network.config.crop_px)
 
 
-@torch.inference_mode()
-def _errors(network: AlignmentNetwork, batch: DuetImageBatch, crops: AlignmentBatch, models: HandPair) -> NetworkErrors:
+@torch.no_grad()
+def _errors(
+    network: AlignmentNetwork,
+    batch: DuetImageBatch,
+    crops: AlignmentBatch,
+    models: HandPair,
+    refiner: Refiner | None,
+) -> NetworkErrors:
     output = network(crops.given)
     labels, known = crops.labels, crops.given.present
     true = replace(output, rot6d=labels.rotmats[..., :2].mT.flatten(-2), betas=labels.betas)
     predicted, target = (_two_hands(o, models) for o in (output, true))
     predicted = _apart(predicted, output.relative_translation)
+    if refiner is not None:
+        predicted = _refined(output, models, refiner)
     target = _apart(target, labels.relative_translation)
     validity = Validity(known[..., None].expand(-1, -1, 21), known, torch.from_numpy(batch.is_contact))
     box = torch.from_numpy(batch.box_xyxy)
@@ -124,6 +132,20 @@ def _two_hands(output: AlignmentOutput, models: HandPair) -> TwoHands:
     sides = [(x[:, 0], mirrored_points(x[:, 1])) for x in (points, vertices)]
     joints, vertices = (torch.stack(pair, dim=1) for pair in sides)
     return TwoHands(joints, vertices, torch.zeros_like(joints[:, :, 0]))
+
+
+def _refined(output: AlignmentOutput, models: HandPair, refiner: Refiner) -> TwoHands:
+    """Returns both hands, as far apart as the network says, after stage 2."""
+    right, left = hands_of(output, models)
+    rest = [model.rest_joints(hand.betas)[:, 0] for model, hand in zip(models, (right, left), strict=True)]
+    left = replace(left, transl=right.transl + rest[0] + output.relative_translation - rest[1])
+    right, left, _ = refiner(right, left)
+    sides = []
+    for model, hand in zip(models, (right, left), strict=True):
+        posed = model(hand)
+        sides.append((KeypointRegressor.for_model(model)(posed, hand.betas), posed.vertices, posed.joints[:, 0]))
+    joints, vertices, wrists = (torch.stack(parts, dim=1) for parts in zip(*sides, strict=True))
+    return TwoHands(joints, vertices, wrists)
 
 
 def _apart(hands: TwoHands, relative: Tensor) -> TwoHands:

@@ -1,6 +1,6 @@
 """Measures perception on the shared photos and on hand_graph_cnn, and prints the figures as Markdown tables.
 
-    python -m benchmarks.eval_perception [SHARED_FOLDER] [--draw FOLDER]
+    python -m benchmarks.eval_perception [SHARED_FOLDER] [--draw FOLDER] [--detector WEIGHTS]
 
 The folder holds photos that may not be redistributed; it is looked for beside the repository.
 """
@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from tests.perception.photo_truth import PHOTOS, found
 
+from a2p.detection.detector import CentreDetector
 from a2p.perception import HandFinder, HandObservation, load_image
 from a2p.perception.observation import ERROR_AT_FULL_CONFIDENCE
 
@@ -113,10 +114,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shared", nargs="?", type=Path, default=Path(__file__).resolve().parents[2] / "shared")
     parser.add_argument("--draw", type=Path, help="write every photo with its keypoints into this folder")
+    parser.add_argument("--detector", type=Path, help="weights of the detection network, instead of the palm detector")
     arguments = parser.parse_args()
     if arguments.draw is not None:
         arguments.draw.mkdir(parents=True, exist_ok=True)
-    finder = HandFinder()
+    detector = None if arguments.detector is None else CentreDetector(arguments.detector)
+    finder = HandFinder(detector=detector)
     evaluate_photos(finder, arguments.shared / "photos", arguments.draw)
     evaluate_annotated(finder, arguments.shared / "annotated" / "hand_graph_cnn")
 

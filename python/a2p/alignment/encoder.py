@@ -127,7 +127,7 @@ class EfficientNetLite0(nn.Module):
             self.bn0 = _batch_norm(32)
         widths = [32, *(shape.outputs for shape in _LITE0)]
         self.blocks = nn.ModuleDict(
-            {str(i): _InvertedResidual(widths[i], _LITE0[i]) for i in range(first_block, len(_LITE0))}
+            {str(i): InvertedResidual(widths[i], _LITE0[i]) for i in range(first_block, len(_LITE0))}
         )
 
     def forward(self, crops: Float[Tensor, "n 3 s s"], target: Float[Tensor, "n 2 s s"]) -> FeatureMaps:
@@ -157,7 +157,9 @@ class EfficientNetLite0(nn.Module):
         return outputs
 
 
-class _InvertedResidual(nn.Module):
+class InvertedResidual(nn.Module):
+    """One block: expand, filter each channel, project; the input is added where it has the same shape."""
+
     def __init__(self, inputs: int, shape: _BlockShape) -> None:
         super().__init__()
         width = inputs * shape.expansion
@@ -172,6 +174,7 @@ class _InvertedResidual(nn.Module):
         self.padding = (total // 2, total - total // 2) * 2
 
     def forward(self, x: Tensor) -> Tensor:
+        """Returns what the block says."""
         y = x if self.expand_conv is None else F.relu6(self.bn0(self.expand_conv(x)))
         y = F.relu6(self.bn1(self.depthwise_conv(F.pad(y, self.padding))))
         projected: Tensor = self.bn2(self.project_conv(y))

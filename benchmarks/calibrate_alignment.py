@@ -1,0 +1,88 @@
+"""Measures the errors that `a2p.alignment.combination.CombinationConfig` expects of the network.
+
+    python -m benchmarks.calibrate_alignment [SHARED_FOLDER] --weights FILE --pairs HELD_OUT_PAIRS
+
+On rendered pictures that no training run saw: the error of each keypoint against the spread of its heat map, and of
+relative points against the hand's mean spread; each a line by least squares. hand_graph_cnn's real hands, in plain
+view, are printed as a check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from a2p.alignment.reading import NetworkReader
+from a2p.alignment.weights import load_alignment
+from a2p.data.hand_graph_cnn import HandGraphCnn
+from a2p.perception import HandFinder
+from a2p.pipeline import read_crops
+from benchmarks.alignment_held_out import held_out_pictures, network_errors
+
+
+def line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Returns offset and slope of the least-squares line."""
+    slope, offset = np.polyfit(x, y, 1)
+    return float(offset), float(slope)
+
+
+def print_quintiles(name: str, x: np.ndarray, y: np.ndarray, offset: float, slope: float) -> None:
+    """Prints, for fifths of the spread, the error expected and the error found."""
+    edges = np.quantile(x, np.linspace(0, 1, 6))
+    for low, high in itertools.pairwise(edges):
+        chosen = (x >= low) & (x <= high)
+        expected = offset + slope * x[chosen].mean()
+        print(f"| {name} | {low:.3f} to {high:.3f} | {expected:.4f} | {y[chosen].mean():.4f} |")
+
+
+def real_hands(weights: Path, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Returns spread and error of each keypoint of hand_graph_cnn, in sizes of the hand."""
+    samples, finder, reader = HandGraphCnn(folder), HandFinder(), NetworkReader(weights)
+    spreads, errors = [], []
+    for index in range(len(samples)):
+        sample = samples[index]
+        assert sample.camera is not None
+        seen = finder.find_hands(sample.pixels(), max_hands=1)
+        said = read_crops(reader, sample.pixels(), seen, (), sample.camera)
+        truth = sample.hands[0][1].keypoints_2d
+        size = float((truth.amax(0) - truth.amin(0)).max())
+        spreads.append(said.spread[0].numpy())
+        errors.append((said.keypoints_2d[0] - truth).norm(dim=-1).numpy() / size)
+    return np.concatenate(spreads), np.concatenate(errors)
+
+
+def main() -> None:
+    """Reads the arguments and prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shared", nargs="?", type=Path, default=Path(__file__).resolve().parents[2] / "shared")
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--pairs", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=500, help="pictures of hands that touch, and as many of others")
+    options = parser.parse_args()
+    network = load_alignment(options.weights)
+    parts = [
+        network_errors(network, held_out_pictures(options.pairs, size_px=192, contact=contact), options.count)
+        for contact in (1.0, 0.0)
+    ]
+    known = torch.cat([part.known for part in parts])
+    spread, flat, solid = (
+        torch.cat([getattr(part, name) for part in parts])[known].numpy()
+        for name in ("spread", "flat", "relative_3d_m")
+    )
+    offset, slope = line(spread.ravel(), flat.ravel())
+    solid_offset, solid_slope = line(spread.mean(1), solid.mean(1))
+    print(f"spread_offset {offset:.4f}, spread_slope {slope:.3f} (hand sizes)")
+    print(f"network_3d_m {solid_offset:.4f}, network_3d_slope_m {solid_slope:.4f}\n")
+    print("| what | spread | expected | found |\n|---|---|---|---|")
+    print_quintiles("rendered, 2D", spread.ravel(), flat.ravel(), offset, slope)
+    print_quintiles("rendered, 3D (m)", spread.mean(1), solid.mean(1), solid_offset, solid_slope)
+    real_spread, real_error = real_hands(options.weights, options.shared / "annotated" / "hand_graph_cnn")
+    print_quintiles("hand_graph_cnn, 2D", real_spread, real_error, offset, slope)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from benchmarks.ablate_alignment import VARIANTS
+
+from a2p.alignment.fusion import PRIORS
+from a2p.data.duet.shards import arrays_of, save_arrays
+from a2p.hand import HandModel
+from a2p.training.alignment_recipe import AlignmentTraining
+from a2p.training.touching_pairs import touching_pairs
+from benchmarks import ablate_alignment
+
+SIZES = {"crop_px": 64, "width": 32, "heads": 2, "layers": 1, "shared_blocks": 5, "keypoint_hidden": 16}
+HEADS = {"sampled": 16, "parameter_hidden": 32, "relative_hidden": 32}
+RECIPE = {
+    **{"network": SIZES | HEADS, "imagenet": False, "picture_px": 64, "bf16": False, "warm_up": 1},
+    **{"steps": 4, "batch": 2, "held_out": 2, "log_every": 1, "check_every": 4},
+}
+
+
+def test_variants_add_one_prior_after_the_other() -> None:
+    whole = AlignmentTraining()
+    recipes = [variant.recipe(whole, 7) for variant in VARIANTS]
+    assert [recipe.priors for recipe in recipes] == [PRIORS[:k] for k in range(4)]
+    assert [recipe.teacher for recipe in recipes] == ["none", "oracle", "oracle", "oracle"]
+    assert {recipe.steps for recipe in recipes} == {7}
+    assert len({variant.folder for variant in VARIANTS}) == 4
+
+
+@pytest.mark.slow
+def test_an_ablation_that_was_stopped_goes_on_and_ends_with_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pairs = tmp_path / "pairs"
+    pairs.mkdir()
+    save_arrays(pairs / "duet-0-000000000-4.npz", arrays_of(touching_pairs(4, HandModel.load_pair(), seed=0)))
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(json.dumps(RECIPE))
+    out = tmp_path / "out"
+    command = ["ablate", "--out", str(out), "--pairs", str(pairs), "--held-out", str(pairs), "--recipe", str(recipe)]
+    command += ["--steps", "1", "--count", "2", "--few", "2", "--device", "cpu"]
+    monkeypatch.setattr(sys, "argv", [*command, "--max-seconds", "1e-9"])
+    ablate_alignment.main()
+    assert capsys.readouterr().out == "baseline: 0 of 1 steps\n"
+    assert not (out / "ablation.md").exists()
+    monkeypatch.setattr(sys, "argv", command)
+    ablate_alignment.main()
+    rows = (out / "ablation.md").read_text().splitlines()[2:]
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows[:4]] == [variant.name for variant in VARIANTS]
+    assert all(float(value) > 0 for row in rows for value in row.strip(" |").split(" | ")[1:])
