@@ -14,11 +14,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from a2p.alignment.batch import AlignmentInput, AlignmentOutput
-from a2p.alignment.crop_windows import CROP_MARGIN, CropWindows, longer_side
+from a2p.alignment.batch import AlignmentInput, AlignmentOutput, boxes
 from a2p.alignment.folding import fold_batch_norms
 from a2p.alignment.hand_chain import HandState
-from a2p.alignment.mirroring import mirrored_points, mirrored_rotmats
+from a2p.alignment.mirroring import crop_intrinsics_mirrored, mirrored_points, mirrored_rotmats
 from a2p.alignment.network import AlignmentNetwork
 from a2p.alignment.weights import load_alignment
 from a2p.arrays import Keypoints2D, Keypoints3D
@@ -28,6 +27,9 @@ from a2p.hand.keypoints import KeypointRegressor
 from a2p.hand.model import HandModel
 from a2p.hand.rotations import rotmat_from_rot6d, rotvec_from_rotmat
 
+MARGIN = 1.5
+"""Side of a crop over the larger side of the hand's box, as in training."""
+_LEAST_SIDE_PX = 8.0
 _NEAREST_M = 0.06
 
 
@@ -44,7 +46,7 @@ class HandWindows:
     @property
     def side(self) -> Float[Tensor, " n"]:
         """Side of each square."""
-        return CROP_MARGIN * longer_side(self.boxes[:, None].expand(-1, 2, -1))[:, 0, 0]
+        return MARGIN * (self.boxes[:, 2:] - self.boxes[:, :2]).amax(-1).clamp(min=_LEAST_SIDE_PX)
 
     @property
     def centre(self) -> Float[Tensor, "n 2"]:
@@ -121,7 +123,7 @@ class NetworkReader:
         orient = torch.where(mirror[..., None], mirrored_rotmats(rotmats[:, 0]), rotmats[:, 0])
         return NetworkHands(
             keypoints_2d=pixels,
-            spread=output.spread[row, side] * CROP_MARGIN,
+            spread=output.spread[row, side] * MARGIN,
             keypoints_3d=torch.where(mirror[..., None], mirrored_points(about), about),
             state=HandState(
                 orient_rotmat=orient.double(),
@@ -149,12 +151,33 @@ def network_input(
 ) -> AlignmentInput:
     """Returns what the network takes: a row for each (right, left) of `rows`, -1 where there is none."""
     order = torch.tensor(rows).reshape(-1, 2)
-    present, chosen = order >= 0, order.clamp(min=0)
-    box = windows.boxes[chosen]
-    squares = CropWindows.about(box)
+    present = order >= 0
+    chosen = order.clamp(min=0)
+    low, side = windows.centre - 0.5 * windows.side[:, None], windows.side
+    focal = crops.new_tensor([camera.fx, camera.fy]) / side[:, None]
+    centre = (crops.new_tensor([camera.cx, camera.cy]) - low) / side[:, None]
+    plain = torch.cat([focal, centre], dim=1)
+    mirror = ~windows.is_right[:, None]
+    intrinsics = torch.where(mirror, crop_intrinsics_mirrored(plain), plain)
+    other = chosen.flip(1)
+    own_box, other_box = (_seen(windows, chosen, hands) for hands in (chosen, other))
+    empty = crops.new_tensor([0.0, 0.0, -1.0, -1.0])
+    own_box = torch.where(present[..., None], own_box, empty)
+    other_box = torch.where(present.flip(1)[..., None] & present[..., None], other_box, empty)
+    absent = ~present[..., None, None, None]
     return AlignmentInput(
-        crops=crops[chosen].masked_fill(~present[..., None, None, None], 0.0),
-        target=squares.target(box, present, size),
+        crops=crops[chosen].masked_fill(absent, 0.0),
+        target=boxes(own_box, other_box, size),
         present=present,
-        intrinsics=squares.intrinsics(crops.new_tensor([[camera.fx, camera.fy, camera.cx, camera.cy]] * len(rows))),
+        intrinsics=intrinsics[chosen],
     )
+
+
+def _seen(windows: HandWindows, viewer: Tensor, hand: Tensor) -> Float[Tensor, "b 2 4"]:
+    """Returns the boxes of `hand` as the crops of `viewer` show them, in units of their side."""
+    low = (windows.centre - 0.5 * windows.side[:, None])[viewer]
+    corners = (windows.boxes[hand].reshape(*hand.shape, 2, 2) - low[:, :, None]) / windows.side[viewer][..., None, None]
+    x0, x1 = corners[..., 0, 0], corners[..., 1, 0]
+    is_right = windows.is_right[viewer]
+    left, right = torch.where(is_right, x0, 1.0 - x1), torch.where(is_right, x1, 1.0 - x0)
+    return torch.stack([left, corners[..., 0, 1], right, corners[..., 1, 1]], dim=-1)
