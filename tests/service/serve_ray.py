@@ -41,7 +41,7 @@ def main(port: int, http_port: int) -> None:
     )
     application = build_with({"workers": 1}, _backend)
     deployment = application._bound_deployment.options(num_replicas=2, ray_actor_options={"num_cpus": 0.5})
-    serve.run(deployment.bind(*application._bound_deployment.init_args), name="a2p", route_prefix=None)
+    serve.run(deployment.bind(*application._bound_deployment.init_args), name="a2p")
     print("serving", flush=True)
     sys.stdin.read()
     serve.shutdown()
