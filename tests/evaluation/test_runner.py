@@ -197,6 +197,12 @@ def test_the_command_writes_tables_and_goes_on(
     names = {path.name for path in (tmp_path / "out").iterdir()}
     files = {"results.sqlite", "table1.md", "table1.json", "table5.md", "tables.md"}
     assert files | {"report-interhand2.6m-test.html", "errors-interhand2.6m-test.svg"} <= names
+    again = [*arguments[:-4], "-o", str(tmp_path / "again"), "--limit", "1", "--no-report"]
+    assert main([*again, "--against", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert "## interhand2.6m/test/full minus that of out" in printed
+    assert "| MPJPE (mm) | +0.00 | +0.00 to +0.00 | no |" in printed
+    assert main([*again, "--against", str(tmp_path / "nothing")]) == 2
     assert main([*arguments[:-2], "--hand-model", "nowhere"]) == 2
     assert main(["evaluate"]) == 2
     assert main(["evaluate", "hic"]) == 2

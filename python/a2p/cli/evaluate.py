@@ -18,6 +18,7 @@ from a2p.errors import ConfigError
 
 if TYPE_CHECKING:
     from a2p.data.sample import HandDataset
+    from a2p.evaluation.accuracy import Protocol
     from a2p.evaluation.methods import Method
     from a2p.evaluation.results_file import ResultsFile, RunInfo, RunResults
     from a2p.evaluation.tables import Table
@@ -69,6 +70,8 @@ class Evaluate:
     """Ray cluster to work on: its address, or `local` for one on this machine. Needs the extra `ray`."""
     skip_broken: bool = False
     """Go on behind broken samples and count them."""
+    against: Path | None = None
+    """Folder of an earlier command, perhaps by other code or weights: runs of the same names are compared."""
     report: bool = True
     """Write a page with best, median and worst samples, and error curves, for each data set."""
 
@@ -80,6 +83,10 @@ class Evaluate:
             raise ConfigError("at least one NAME=FOLDER, or duet, is needed. Example: a2p evaluate duet --table 1 5")
         if self.limit is not None and self.limit < 1:
             raise ConfigError(f"limit must be at least 1; got {self.limit}.")
+        if self.against is not None and not (self.against / "results.sqlite").is_file():
+            raise ConfigError(
+                f"against must be a folder that a2p evaluate wrote; {self.against} has no results.sqlite."
+            )
         with ResultsFile(self.out / "results.sqlite") as results:
             evaluated = [_evaluated(self, name, results) for name in self.datasets]
         runs = [run for done in evaluated for run in done.runs]
@@ -172,10 +179,27 @@ def _write_tables(command: Evaluate, evaluated: list[_Evaluated], runs: list[Run
         (command.out / f"table{table.number}.json").write_text(table.to_json())
     for done in evaluated:
         texts += [comparison(later, done.runs[0], protocol=command.protocol) for later in done.runs[1:]]
+    if command.against is not None:
+        texts += _changes(command.against, runs, command.protocol)
     print("\n".join(texts))
     heading = f"# Evaluation\n\nWritten by `{_told(command)}`.\n"
     (command.out / "tables.md").write_text("\n".join([heading, *texts]))
     return tables
+
+
+def _changes(folder: Path, runs: list[RunResults], protocol: Protocol) -> list[str]:
+    """Returns how runs differ from those of the same names in another command's folder."""
+    from a2p.evaluation.results_file import ResultsFile
+    from a2p.evaluation.tables import comparison
+
+    with ResultsFile(folder / "results.sqlite") as results:
+        known = set(results.run_names())
+        earlier = {run.info.name: results.read(run.info.name) for run in runs if run.info.name in known}
+    return [
+        comparison(run, earlier[run.info.name], protocol=protocol, other_name=f"that of {folder.name}")
+        for run in runs
+        if run.info.name in earlier
+    ]
 
 
 def _write_reports(command: Evaluate, evaluated: list[_Evaluated], tables: list[Table]) -> None:
@@ -203,6 +227,7 @@ def _told(command: Evaluate) -> str:
     parts += ["--methods", *map(last, command.methods)] if command.methods else []
     parts += ["--protocol", command.protocol] if command.protocol != "interwild" else []
     parts += ["--limit", str(command.limit)] if command.limit is not None else []
+    parts += ["--against", command.against.name] if command.against is not None else []
     parts += ["--detect"] if command.detect else []
     return shlex.join(parts)
 

@@ -88,9 +88,15 @@ def paper_table(number: int, runs: Sequence[RunResults], *, protocol: Protocol =
     )
 
 
-def comparison(one: RunResults, other: RunResults, *, protocol: Protocol = "interwild") -> str:
+def comparison(
+    one: RunResults, other: RunResults, *, protocol: Protocol = "interwild", other_name: str | None = None
+) -> str:
     """Returns a Markdown table of `one` minus `other` on their common samples, with 95 % intervals."""
-    lines = [f"## {one.info.name} minus {other.info.name}", "", _line(["", "difference", "95 % interval", "clear"])]
+    lines = [
+        f"## {one.info.name} minus {other_name or other.info.name}",
+        "",
+        _line(["", "difference", "95 % interval", "clear"]),
+    ]
     lines.append(_line(["---"] * 4))
     count = 0
     for name, metric in metrics_of(protocol).items():
