@@ -55,7 +55,7 @@ def _process(result: Reconstruction) -> str:
 
 @pytest.mark.slow
 def test_pictures_are_spread_over_both_replicas(address: str) -> None:
-    with Client(address, timeout_s=60) as client, ThreadPoolExecutor(8) as pool:
+    with Client(address, timeout_s=60.0) as client, ThreadPoolExecutor(8) as pool:
         results = list(pool.map(client, [_picture()] * 40))
         assert client.server_info().max_hand_count == 2
     assert {len(result.hands) for result in results} == {2}
@@ -64,7 +64,7 @@ def test_pictures_are_spread_over_both_replicas(address: str) -> None:
 
 @pytest.mark.slow
 def test_a_stream_stays_with_the_replica_that_knows_its_hands(address: str) -> None:
-    with Client(address, timeout_s=60) as client:
+    with Client(address, timeout_s=60.0) as client:
         results = list(client.stream([_picture(k) for k in range(20)]))
     assert [result.hands[0].track_id for result in results] == list(range(1, 21))
     assert len({_process(result) for result in results}) == 1
@@ -73,7 +73,7 @@ def test_a_stream_stays_with_the_replica_that_knows_its_hands(address: str) -> N
 @pytest.mark.slow
 def test_an_error_keeps_its_type_and_advice(address: str) -> None:
     broken = b"\xff\xd8\xff no picture"
-    with Client(address, timeout_s=60) as client:
+    with Client(address, timeout_s=60.0) as client:
         with pytest.raises(ImageError, match="image"):
             client(broken)
         frames = list(client.follow([_picture(), broken, _picture()]))
