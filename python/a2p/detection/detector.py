@@ -47,7 +47,7 @@ class DetectedHand:
 class CentreDetector:
     """Finds right and left hands, each by its centre. A `Detector` for hands that touch."""
 
-    def __init__(self, weights: str | PathLike[str] | None = None, *, input_px: int = INPUT_PX) -> None:
+    def __init__(self, weights: str | PathLike[str], *, input_px: int = INPUT_PX) -> None:
         self.network = load_detection(weights)
         self.input_px = input_px
         fold_batch_norms(self.network)

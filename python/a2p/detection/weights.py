@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from importlib.resources import as_file, files
 from os import PathLike
 from pathlib import Path
 
@@ -44,17 +43,14 @@ def save_detection(network: CentreNetwork, path: str | PathLike[str], origin: De
     partial.replace(path)
 
 
-def load_detection(path: str | PathLike[str] | None = None) -> CentreNetwork:
-    """Returns the network of a weights file, ready for inference; without a path the packaged one.
+def load_detection(path: str | PathLike[str]) -> CentreNetwork:
+    """Returns the network of a weights file, ready for inference.
 
     Nothing in the file runs: safetensors holds numbers. Names and shapes must be right to the last.
 
     Raises:
         WeightsError: The file is missing, truncated, or of another network.
     """
-    if path is None:
-        with as_file(files("a2p.detection") / "assets" / "hand_detection.safetensors") as packaged:
-            return load_detection(packaged)
     source = Path(path)
     tensors = _read(source)
     network = CentreNetwork()
