@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from safetensors import safe_open
 from a2p.evaluation.methods import Method
 from a2p.hand.hand_data import HandData
 from a2p.hand.hand_file import read_hand_data
+from a2p.pipeline import Reconstructor
 
 _PACKAGE = Path(__file__).parents[1]
 _LEARNED = (".tflite", ".safetensors", ".npz", ".onnx", ".pt")
@@ -42,12 +44,17 @@ def parameter_count(method: Method) -> int:
         "keypoints": {"perception", "detection"},
         "network": set[str](),
     }[method.source]
-    if method.weights is not None:
+    if method.weights is not None or not _looks_with_network():
         areas = areas - {"alignment"}
     if method.stage2 == "diffusion":
         areas = areas | {"plausibility"}
     files = [path for path in _packaged() if path.parent.parent.name in areas]
     return sum(map(_numbers, files if method.weights is None else [*files, method.weights]))
+
+
+def _looks_with_network() -> bool:
+    """Returns whether the pipeline takes the packaged alignment network unless told otherwise."""
+    return bool(signature(Reconstructor).parameters["network"].default)
 
 
 def _packaged() -> list[Path]:
