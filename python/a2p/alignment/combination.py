@@ -24,14 +24,14 @@ class CombinationConfig:
     """Expected error in the image of a keypoint of confidence 1."""
     spread_offset: float = 0.02
     """Expected error in the image of the network's keypoint whose heat map is a point."""
-    spread_slope: float = 1.0
+    spread_slope: float = 0.7
     """Its growth with the heat map's standard deviation."""
     widest_spread: float = 0.2
     """The network's word counts in full for a heat map that is a point, and for nothing from this spread on: the mean
     of a wide map lies towards the crop's middle, so that the errors of a hand's keypoints are alike and shrink it."""
     network_3d_m: float = 0.012
     """Expected error of the network's relative points of a hand without any spread, m."""
-    network_3d_slope_m: float = 0.1
+    network_3d_slope_m: float = 0.09
     """Its growth with the mean spread, m."""
     landmarks_3d_m: float = 0.012
     """Expected error of the landmark model's relative points at confidence 1, m."""
