@@ -122,6 +122,8 @@ DDIM_RELATIVE = 7e-5
 """Steps of DDIM against diffusers, which holds its schedule in float32: worst 1.8e-5."""
 PAIR_ROUND_TRIP_M = 4.7e-7
 """Points of pairs to numbers and back in float32: worst 1.2e-7 m over 100 pairs."""
+MIRRORED_DIFFUSION_M = 3e-6
+"""Vertices after the mirrored pair's diffusion with one move against the mirrored vertices, m, 12 pairs."""
 COMPLIANCE_RETURN_SHARE = 0.017
 """What is left across the rays, one step back to the image from moves of 0.02: worst 0.0042."""
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from a2p.hand import HandModel, HandParameters
 from a2p.penetration import FusedPenetration
 from a2p.plausibility.compliance import Collision, Compliance, ComplianceModel, SeenPoints, moved
 from a2p.plausibility.metric import Anatomy, EstimatorErrors, hand_metric
-from a2p.plausibility.projection import ProjectionConfig, project
+from a2p.plausibility.projection import HeldImage, ProjectionConfig, project
 from a2p.plausibility.representation import PairCodec
 from tests.plausibility.pairs import on_top_of_each_other, stacked, stacked_near_pairs
 from tests.tolerances import COMPLIANCE_RETURN_SHARE
@@ -70,24 +72,53 @@ def test_the_cost_is_that_of_the_descent() -> None:
 
 def test_pairs_are_projected_out_of_each_other() -> None:
     right, left = stacked_near_pairs(MODELS, 16)
-    projected = project(STEP, _compliance(right, left), right, left, ProjectionConfig())
+    projected = project(STEP, _compliance(right, left), (right, left), ProjectionConfig(), None)
     depth = Collision.of(STEP, projected.right, projected.left).max_depth
     torch.testing.assert_close(depth, projected.max_depth, rtol=0, atol=1e-9)
     assert (depth <= 0.5e-3).float().mean() > 0.7
     assert (depth <= Collision.of(STEP, right, left).max_depth).all()
 
 
+def test_the_way_back_towards_contact_leaves_hands_deeper_but_not_too_deep() -> None:
+    right, left = stacked_near_pairs(MODELS, 16)
+    config = ProjectionConfig(bisections=0)
+    straight = project(STEP, _compliance(right, left), (right, left), config, None).max_depth
+    closer = project(STEP, _compliance(right, left), (right, left), replace(config, bisections=3), None).max_depth
+    done = straight <= config.target_m
+    assert done.float().mean() > 0.7
+    assert (closer[done] <= config.target_m).all()
+    assert closer[done].mean() > 1.2 * straight[done].mean()
+
+
+def test_the_projection_brings_seen_keypoints_back_to_their_rays() -> None:
+    right, left = stacked_near_pairs(MODELS, 6)
+    left = replace(left, transl=left.transl + torch.tensor([0.0, 0.0, 0.3]))
+    image = HeldImage(_seen(right, left), CODEC.points)
+    off = moved(right, left, 0.02 * torch.randn(6, 2, 51, generator=torch.Generator().manual_seed(0)))
+    found = project(STEP, _compliance(*off), off, ProjectionConfig(), image)
+    assert (image.shift((found.right, found.left)) < 0.15 * image.shift(off)).all()
+
+
+def test_a_long_move_is_shortened_and_a_short_one_is_not() -> None:
+    right, left = stacked_near_pairs(MODELS, 3)
+    compliance = _compliance(right, left)
+    move = torch.randn(3, 2, 51, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(compliance.shortened(1e-6 * move, 2.0), 1e-6 * move)
+    short = compliance.shortened(move, 2.0)
+    torch.testing.assert_close(compliance.shortened(3 * short, 2.0), short)
+
+
 def test_a_projected_pair_does_not_depend_on_its_neighbours() -> None:
     right, left = stacked_near_pairs(MODELS, 5)
-    together = project(STEP, _compliance(right, left), right, left, ProjectionConfig())
+    together = project(STEP, _compliance(right, left), (right, left), ProjectionConfig(), None)
     row = torch.tensor([3])
-    alone = project(STEP, _compliance(right[row], left[row]), right[row], left[row], ProjectionConfig())
+    alone = project(STEP, _compliance(right[row], left[row]), (right[row], left[row]), ProjectionConfig(), None)
     torch.testing.assert_close(together.left.transl[3], alone.left.transl[0], rtol=0, atol=1e-5)
 
 
 def test_hands_inside_one_another_give_finite_hands() -> None:
     right, left = (stacked([hand]) for hand in on_top_of_each_other(MODELS))
-    projected = project(STEP, _compliance(right, left), right, left, ProjectionConfig(evaluations=5))
+    projected = project(STEP, _compliance(right, left), (right, left), ProjectionConfig(evaluations=5), None)
     assert torch.isfinite(projected.right.transl).all()
     assert torch.isfinite(projected.max_depth).all()
 

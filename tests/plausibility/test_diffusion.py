@@ -6,10 +6,12 @@ import pytest
 import torch
 
 from a2p.errors import ConfigError
-from a2p.hand import HandModel, HandParameters
+from a2p.hand import HandModel, HandParameters, mirror_parameters
 from a2p.plausibility.denoiser import Denoiser, DenoiserConfig, Normalisation
 from a2p.plausibility.diffusion import DiffusionConfig, Evidence, PlausibilityDiffusion
+from a2p.plausibility.projection import ProjectionConfig
 from tests.plausibility.pairs import on_top_of_each_other, stacked, stacked_near_pairs
+from tests.tolerances import MIRRORED_DIFFUSION_M
 
 MODELS = HandModel.load_pair("open")
 UNSEEN = Evidence(has_camera=True, weights=None)
@@ -104,3 +106,16 @@ def test_impossible_settings_are_errors() -> None:
         DiffusionConfig(guidance_scale=-1.0)
     with pytest.raises(ConfigError, match="steps must lie in 1"):
         _diffusion(DiffusionConfig(steps=0))
+
+
+def test_the_mirrored_pair_gives_the_mirrored_hands() -> None:
+    # One move: later ones depend on which vertex is inside by a rounding error.
+    config = DiffusionConfig(projection=ProjectionConfig(evaluations=2, bisections=0))
+    right, left = stacked_near_pairs(MODELS, 12)
+    found = _diffusion(config)(right, left, UNSEEN)
+    mirrored = _diffusion(config)(mirror_parameters(left), mirror_parameters(right), UNSEEN)
+    flip = torch.tensor([-1.0, 1.0, 1.0])
+    for own, other in ((found.right, mirrored.left), (found.left, mirrored.right)):
+        side = (MODELS.right, MODELS.left) if own is found.right else (MODELS.left, MODELS.right)
+        moved = side[0](own).vertices - side[1](other).vertices * flip
+        assert float(moved.abs().max()) < MIRRORED_DIFFUSION_M

@@ -7,6 +7,7 @@ from a2p.camera import Camera
 from a2p.errors import ShapeError
 from a2p.hand import HandModel, HandParameters
 from a2p.plausibility import PairEvidence, Refiner
+from a2p.plausibility.diffusion import DiffusionConfig
 from a2p.plausibility.weights import DEFAULT_WEIGHTS, load_denoiser, read_origin
 from a2p.training.plausibility import PlausibilityTraining
 from tests.plausibility.pairs import on_top_of_each_other, stacked, stacked_near_pairs
@@ -74,3 +75,26 @@ def test_each_pair_has_its_own_evidence(refiner: Refiner) -> None:
     torch.testing.assert_close(together.transl[1], alone.transl[0], rtol=0, atol=1e-4)
     with pytest.raises(ShapeError, match="one row for each of the 2 pairs"):
         refiner(right, left, evidence=PairEvidence(CAMERA, torch.ones(3, 21)))
+
+
+def test_what_leaves_the_image_is_given_up_for_the_descent() -> None:
+    right, left = stacked_near_pairs(MODELS, 3)
+    sure = torch.ones(21)
+    evidence = PairEvidence(CAMERA, sure, sure)
+    strict = Refiner(MODELS, method="diffusion", diffusion=DiffusionConfig(allowed_shift_m=1e-9))
+    found, expected = (
+        strict(right, left, evidence=evidence),
+        Refiner(MODELS, method="descent")(right, left, evidence=evidence),
+    )
+    assert _same(found[0], expected[0])
+    assert _same(found[1], expected[1])
+
+
+def test_keypoints_that_were_seen_stay_near_where_the_image_shows_them(refiner: Refiner) -> None:
+    right, left = stacked_near_pairs(MODELS, 6)
+    sure = torch.ones(21)
+    reports = [
+        refiner(right, left, evidence=known)[2] for known in (PairEvidence(CAMERA, sure, sure), PairEvidence(CAMERA))
+    ]
+    held, free = (sum(pair.image_shift_mm for pair in report.pairs) for report in reports)
+    assert held < 0.7 * free

@@ -93,17 +93,26 @@ class Compliance:
         """Returns the compliance of some of the pairs."""
         return Compliance(self._factor[rows], self._pull[rows])
 
-    def resolving(self, collision: Collision, *, longest: float) -> Moves:
+    def resolving(self, collision: Collision, *, longest: float, given: Moves | None = None) -> Moves:
         """Returns the moves that part the hands at the least cost if depth changes linearly: Polyak's step.
 
         For half a square f with minimum 0 it is 2 f / |g|^2 times the gradient g, here in the cost's own geometry. A
-        move is at most `longest` standard deviations of the pose long.
+        move is at most `longest` standard deviations of the pose long. `given` are moves that are made in any case:
+        what they add to the collision is resolved as well, and what they resolve is not resolved twice.
         """
         gradient = collision.gradient.to(self._factor)
         direction = torch.cholesky_solve(gradient[..., None], self._factor)[..., 0]
         squared = (gradient * direction).sum((1, 2)).clamp(min=1e-30)
-        rate = torch.minimum(2 * collision.loss.to(squared) / squared, longest / squared.sqrt())
+        wanted = 2 * collision.loss.to(squared)
+        if given is not None:
+            wanted = (wanted + (gradient * given).sum((1, 2))).clamp(min=0)
+        rate = torch.minimum(wanted / squared, longest / squared.sqrt())
         return -(rate[:, None, None] * direction).to(collision.gradient)
+
+    def shortened(self, moves: Moves, longest: float) -> Moves:
+        """Returns the moves, those that are longer than so many standard deviations of the pose cut to that length."""
+        lengths = (self._factor.mT @ moves.to(self._factor)[..., None]).square().sum((1, 2, 3)).sqrt()
+        return moves * (longest / lengths.clamp(min=longest)).to(moves)[:, None, None]
 
     def returning(self, residual: Float[Tensor, "b 2 21 2"]) -> Moves:
         """Returns the moves that bring the keypoints back to their viewing rays, as far as the cost allows."""
@@ -121,16 +130,16 @@ class ComplianceModel:
 
     def __call__(self, right: HandParameters, left: HandParameters, seen: SeenPoints) -> Compliance:
         """Returns the compliance of pairs (float32, one leading dimension)."""
-        rates, joint_precision = [], []
+        rates, joint_precision, points = [], [], []
         for hand, model, parameters in zip(self._hands, self.models, (right, left), strict=True):
             posed = model(parameters)
             turns = torch.cat([parameters.global_orient[:, None], parameters.hand_pose + hand.pose_offset], dim=1)
             jacobians = left_jacobian(turns)
+            points.append(_points(posed))
             rates.append(hand.point_rates(posed, jacobians))
             joint_precision.append(hand.joint_precision(turns, jacobians))
         points_rates = torch.stack(rates, dim=1)
-        points = torch.stack([_points(model(hand)) for model, hand in zip(self.models, (right, left), strict=True)], 1)
-        image_rates = (seen.across(points) @ points_rates).double().flatten(2, 3)
+        image_rates = (seen.across(torch.stack(points, dim=1)) @ points_rates).double().flatten(2, 3)
         weights = (seen.weights.double() / self.errors.image_m**2).repeat_interleave(2, dim=-1)
         pull = (image_rates * weights[..., None]).mT
         precision = pull @ image_rates

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from a2p.hand.joint_turns import turn_gradient
 from a2p.hand.parameters import HandParameters
-from a2p.hand.rotations import left_jacobian
 from a2p.plausibility.compliance import Collision
 from a2p.plausibility.pair_numbers import PairCondition
 from a2p.plausibility.representation import (
@@ -66,7 +66,7 @@ def _way_out(seen: SeenPair) -> tuple[Float[Tensor, "b 2 16 3"], Float[Tensor, "
     """
     rotvecs = torch.stack([_turns(seen.right), _turns(seen.left)], dim=1)
     gradient = seen.collision.gradient
-    turns = torch.linalg.solve(left_jacobian(rotvecs).mT, gradient[..., :48].reshape(-1, 2, 16, 3, 1))[..., 0]
+    turns = turn_gradient(rotvecs, gradient[..., :48].reshape(-1, 2, 16, 3))
     axes = seen.frame.rotmat_pair_camera
     global_turns = turns[:, :, :1] @ axes.mT[:, None]
     turns = mirrored_turns(torch.cat([global_turns, turns[:, :, 1:]], dim=2)) * _TURN_SIGMA

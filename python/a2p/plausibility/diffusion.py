@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from a2p.errors import ConfigError
@@ -20,7 +20,7 @@ from a2p.plausibility.ddim import ddim_sample
 from a2p.plausibility.denoiser import Denoiser
 from a2p.plausibility.metric import EstimatorErrors
 from a2p.plausibility.pair_numbers import PairCondition, PairNumbers, PairParts
-from a2p.plausibility.projection import Projected, ProjectionConfig, project
+from a2p.plausibility.projection import Hands, HeldImage, ProjectionConfig, project
 from a2p.plausibility.representation import PairCodec, PairFrame, frame_of
 from a2p.plausibility.schedule import NoiseSchedule
 
@@ -38,11 +38,13 @@ class DiffusionConfig:
     guidance_scale: float = 1.0
     """Lambda of eq. 6, as a share of the step that would resolve the collision to first order; 0 for no guidance."""
     image_scale: float = 1.0
-    """How much of the way back to seen keypoints each guided step takes."""
-    errors: EstimatorErrors = field(default_factory=lambda: EstimatorErrors(image_m=4e-3, depth_m=10e-3))
+    """How much of the way back to seen keypoints each guided step before the last takes; 0 lets the image go."""
+    errors: EstimatorErrors = field(default_factory=lambda: EstimatorErrors(image_m=4e-3, depth_m=5e-3))
     """What moves cost when guidance and projection part the hands."""
     projection: ProjectionConfig | None = field(default_factory=ProjectionConfig)
-    """The final projection; None for none."""
+    """The final projection, which takes the last step's guidance further; None for none."""
+    allowed_shift_m: float = 3e-3
+    """Mean shift of seen keypoints across their viewing rays beyond which what was drawn is not the hands seen."""
 
     def __post_init__(self) -> None:
         if self.guidance_scale < 0 or self.image_scale < 0 or self.eta < 0:
@@ -64,6 +66,18 @@ class Evidence:
     """Whether the parameters are in a camera's frame; viewing rays run along z otherwise."""
     weights: Float[Tensor, "b 2 21"] | None
     """How much each keypoint of the estimate is to be held in the image, 0 to 1; None if no keypoints were seen."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn in place of estimates."""
+
+    right: HandParameters
+    left: HandParameters
+    max_depth: Float[Tensor, " b"]
+    """Of the deepest vertex, m."""
+    is_seen: Bool[Tensor, " b"]
+    """Whether the keypoints are where the image shows them, as far as any were seen."""
 
 
 class PlausibilityDiffusion:
@@ -98,7 +112,7 @@ class PlausibilityDiffusion:
         self._timesteps = self._schedule.timesteps(config.steps, start_t=config.start_t)
 
     @torch.no_grad()
-    def __call__(self, right: HandParameters, left: HandParameters, evidence: Evidence, *, seed: int = 0) -> Projected:
+    def __call__(self, right: HandParameters, left: HandParameters, evidence: Evidence, *, seed: int = 0) -> Drawn:
         """Returns sampled pairs in place of the estimates (float32, one leading dimension)."""
         seen, weights = self._see(right, left, evidence), evidence.weights
         ones = seen.points.new_ones(seen.points.shape[:-1])
@@ -112,8 +126,9 @@ class PlausibilityDiffusion:
         noise = torch.randn(1, estimate.shape[1], generator=generator).expand_as(estimate)
         x_start = noise if self.config.start_t is None else self._schedule.noised(estimate, noise, first)
         held = SeenPoints.of(seen.points, ones if weights is None else weights, has_camera=evidence.has_camera)
-        compliance = self._compliances(right, left, held)
-        guidance = _Guidance(self, seen, held if weights is not None else None, compliance)
+        is_held = weights is not None and self.config.image_scale > 0
+        image = HeldImage(held, self._codec.points) if is_held else None
+        guidance = _Guidance(self, seen, held, image)
         x_0 = ddim_sample(
             self._schedule,
             lambda x_t, t: self._denoise(x_t, t, condition),
@@ -125,8 +140,14 @@ class PlausibilityDiffusion:
         )
         sampled = guidance.hands(x_0)
         if self.config.projection is None:
-            return Projected(*sampled, Collision.of(self._step, *sampled).max_depth)
-        return project(self._step, compliance, *sampled, self.config.projection)
+            return Drawn(*sampled, *self._verdict(sampled, Collision.of(self._step, *sampled).max_depth, image))
+        compliance = self._compliances(*sampled, held)
+        found = project(self._step, compliance, sampled, self.config.projection, image)
+        return Drawn(found.right, found.left, *self._verdict((found.right, found.left), found.max_depth, image))
+
+    def _verdict(self, hands: Hands, depth: Tensor, image: HeldImage | None) -> tuple[Tensor, Tensor]:
+        shift = torch.zeros_like(depth) if image is None else image.shift(hands)
+        return depth, shift <= self.config.allowed_shift_m
 
     def _denoise(self, x_t: Float[Tensor, "b 215"], t: int, condition: PairCondition) -> Float[Tensor, "b 215"]:
         with torch.inference_mode():
@@ -147,24 +168,30 @@ class PlausibilityDiffusion:
 class _Guidance:
     """Corrects estimates of x_0: out of the collision, and back to the keypoints that the image shows."""
 
-    def __init__(
-        self, owner: PlausibilityDiffusion, seen: SeenPair, held: SeenPoints | None, compliance: Compliance
-    ) -> None:
+    def __init__(self, owner: PlausibilityDiffusion, seen: SeenPair, rays: SeenPoints, image: HeldImage | None) -> None:
         self._owner = owner
         self._seen = seen
-        self._held = held
-        self._compliance = compliance
+        self._rays = rays
+        self._image = image
+        self._compliance: Compliance | None = None
 
-    def __call__(self, x_0: Float[Tensor, "b 215"], t: int) -> Float[Tensor, "b 215"]:  # noqa: ARG002 - at every step
+    def __call__(self, x_0: Float[Tensor, "b 215"], t: int) -> Float[Tensor, "b 215"]:
         owner, config = self._owner, self._owner.config
-        right, left = self.hands(x_0)
-        if self._held is not None and config.image_scale > 0:
-            residual = self._held.residual(owner._codec.points(right, left))
-            right, left = moved(right, left, config.image_scale * self._compliance.returning(residual))
-        collision = owner._collided(right, left)
-        move = self._compliance.resolving(collision, longest=2.0)
-        right, left = moved(right, left, config.guidance_scale * move)
-        return owner._denoiser.normalised(owner._codec.encode(right, left, self._frame))
+        if t == owner._timesteps[-1] and config.projection is not None:
+            return x_0
+        hands = self.hands(x_0)
+        compliance = self._known_compliance()
+        if self._image is not None:
+            hands = moved(*hands, config.image_scale * compliance.returning(self._image.residual(hands)))
+        move = compliance.resolving(owner._collided(*hands), longest=2.0)
+        hands = moved(*hands, config.guidance_scale * move)
+        return owner._denoiser.normalised(owner._codec.encode(*hands, self._frame))
+
+    def _known_compliance(self) -> Compliance:
+        """Returns how the estimate gives way."""
+        if self._compliance is None:
+            self._compliance = self._owner._compliances(self._seen.right, self._seen.left, self._rays)
+        return self._compliance
 
     @property
     def _frame(self) -> PairFrame:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -11,7 +13,10 @@ from torch import Tensor
 from a2p.errors import ConfigError
 from a2p.hand.parameters import HandParameters
 from a2p.penetration import FusedPenetration
-from a2p.plausibility.compliance import Collision, Compliance, moved
+from a2p.plausibility.compliance import Collision, Compliance, SeenPoints, moved
+
+Hands: TypeAlias = tuple[HandParameters, HandParameters]
+"""Right and left hands of pairs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,15 +27,42 @@ class ProjectionConfig:
     """Depth of the deepest vertex at which a pair is left alone."""
     evaluations: int = 40
     """Poses that may be tried."""
+    image_rounds: int = 2
+    """First moves that also bring seen keypoints back to their viewing rays."""
+    bisections: int = 2
+    """Poses tried between the last one that is too deep and the first one that is not, to keep contact."""
     longest: float = 2.0
-    """Length of one move at most, in standard deviations of the pose."""
+    """Length of one move out of the collision at most, in standard deviations of the pose."""
+    longest_return: float = 4.0
+    """The same of a move back to the image."""
 
     def __post_init__(self) -> None:
-        if self.target_m <= 0 or self.evaluations < 1 or self.longest <= 0:
+        if self.target_m <= 0 or self.evaluations < 1 or min(self.longest, self.longest_return) <= 0:
             raise ConfigError(
-                f"target_m, evaluations and longest must be positive; got {self.target_m}, {self.evaluations} and "
-                f"{self.longest}."
+                "target_m, evaluations, longest and longest_return must be positive; got "
+                f"{self.target_m}, {self.evaluations}, {self.longest} and {self.longest_return}."
             )
+        if min(self.image_rounds, self.bisections) < 0:
+            raise ConfigError(
+                f"image_rounds and bisections must be at least 0; got {self.image_rounds} and {self.bisections}."
+            )
+
+
+@dataclass(frozen=True)
+class HeldImage:
+    """What an image shows of pairs, and how to find their keypoints."""
+
+    seen: SeenPoints
+    points: Callable[[HandParameters, HandParameters], Float[Tensor, "b 2 21 3"]]
+
+    def residual(self, hands: Hands) -> Float[Tensor, "b 2 21 2"]:
+        """Returns how far the keypoints lie beside their viewing rays, m."""
+        return self.seen.residual(self.points(*hands))
+
+    def shift(self, hands: Hands) -> Float[Tensor, " b"]:
+        """Returns the mean distance of the keypoints from their rays, each as sure as it is, m."""
+        beside = self.residual(hands).square().sum(-1).sqrt() * self.seen.weights
+        return beside.sum((1, 2)) / self.seen.weights.sum((1, 2)).clamp(min=1e-6)
 
 
 @dataclass(frozen=True)
@@ -44,37 +76,90 @@ class Projected:
 
 
 def project(
-    step: FusedPenetration,
-    compliance: Compliance,
-    right: HandParameters,
-    left: HandParameters,
-    config: ProjectionConfig,
+    step: FusedPenetration, compliance: Compliance, hands: Hands, config: ProjectionConfig, image: HeldImage | None
 ) -> Projected:
     """Returns each pair at the first pose on its way out that is no deeper than the target, or at the least deep one.
 
-    Every move is Polyak's step in the geometry of the compliance; pairs that have arrived are evaluated no more.
+    Every move is Polyak's step in the geometry of the compliance. The first ones also go back to the image, collision
+    or not. Pairs that have arrived are evaluated no more, but for the way back towards contact.
     """
-    best_right, best_left = right, left
-    best_depth = torch.full_like(right.betas[:, 0], torch.inf)
-    rows = torch.arange(len(best_depth))
-    for evaluation in range(config.evaluations):
-        collision = Collision.of(step, right, left)
-        better = collision.max_depth < best_depth[rows]
-        best_depth[rows[better]] = collision.max_depth[better]
-        best_right = _replaced(best_right, rows[better], right[better])
-        best_left = _replaced(best_left, rows[better], left[better])
+    collision = Collision.of(step, *hands)
+    best, before = _Poses.of(hands, collision), _Poses.of(hands, collision)
+    rows = torch.arange(len(best.depth))
+    rounds = 0 if image is None else config.image_rounds
+    for evaluation in range(1, config.evaluations):
+        is_held = image is not None and evaluation <= rounds
         deep = collision.max_depth > config.target_m
-        if evaluation == config.evaluations - 1 or not bool(deep.any()):
-            break
-        if not bool(deep.all()):
+        if not is_held and not bool(deep.all()):
             rows, collision, compliance = rows[deep], collision[deep], compliance[deep]
-            right, left = right[deep], left[deep]
-        right, left = moved(right, left, compliance.resolving(collision, longest=config.longest))
-    return Projected(best_right, best_left, best_depth)
+            hands = (hands[0][deep], hands[1][deep])
+        if len(rows) == 0:
+            break
+        back = None
+        if image is not None and is_held:
+            back = compliance.shortened(compliance.returning(image.residual(hands)), config.longest_return)
+        move = compliance.resolving(collision, longest=config.longest, given=back)
+        before = before.replaced(rows, _Poses(*hands, collision.max_depth))
+        hands = moved(*hands, move if back is None else back + move)
+        collision = Collision.of(step, *hands)
+        better = (collision.max_depth < best.depth[rows]) | is_held
+        best = best.replaced(rows[better], _Poses(hands[0][better], hands[1][better], collision.max_depth[better]))
+    best = _approached(step, before, best, config)
+    return Projected(best.right, best.left, best.depth)
 
 
-def _replaced(hands: HandParameters, rows: Tensor, others: HandParameters) -> HandParameters:
-    """Returns the hands with those of `rows` replaced."""
+@dataclass(frozen=True)
+class _Poses:
+    """Pairs and how deep they lie in each other."""
+
+    right: HandParameters
+    left: HandParameters
+    depth: Float[Tensor, " b"]
+
+    @classmethod
+    def of(cls, hands: Hands, collision: Collision) -> _Poses:
+        return cls(*hands, collision.max_depth)
+
+    def __getitem__(self, rows: Tensor) -> _Poses:
+        return _Poses(self.right[rows], self.left[rows], self.depth[rows])
+
+    def replaced(self, rows: Tensor, others: _Poses) -> _Poses:
+        """Returns the poses with those of `rows`, in order and without repeats, replaced."""
+        if len(rows) == len(self.depth):
+            return others
+        right, left = _merged(self.right, others.right, rows), _merged(self.left, others.left, rows)
+        return _Poses(right, left, self.depth.index_copy(0, rows, others.depth))
+
+
+def _merged(hands: HandParameters, others: HandParameters, rows: Tensor) -> HandParameters:
     return HandParameters(
         **{f.name: getattr(hands, f.name).index_copy(0, rows, getattr(others, f.name)) for f in fields(hands)}
+    )
+
+
+def _approached(step: FusedPenetration, inside: _Poses, outside: _Poses, config: ProjectionConfig) -> _Poses:
+    """Returns the pairs that went from too deep to not too deep in their last move taken back towards contact."""
+    rows = ((inside.depth > config.target_m) & (outside.depth <= config.target_m)).nonzero()[:, 0]
+    if len(rows) == 0:
+        return outside
+    near, far = inside[rows], outside[rows]
+    low, high, found = torch.zeros(len(rows)), torch.ones(len(rows)), far
+    for _ in range(config.bisections):
+        share = (low + high) / 2
+        hands = (_between(near.right, far.right, share), _between(near.left, far.left, share))
+        tried = _Poses.of(hands, Collision.of(step, *hands))
+        free = tried.depth <= config.target_m
+        found = found.replaced(free.nonzero()[:, 0], tried[free])
+        low, high = torch.where(free, low, share), torch.where(free, share, high)
+    return outside.replaced(rows, found)
+
+
+def _between(a: HandParameters, b: HandParameters, share: Float[Tensor, " b"]) -> HandParameters:
+    return HandParameters(
+        **{
+            f.name: torch.lerp(
+                getattr(a, f.name), getattr(b, f.name), share.reshape(-1, *[1] * (getattr(a, f.name).dim() - 1))
+            )
+            for f in fields(a)
+        }
     )

@@ -101,8 +101,8 @@ class Refiner:
     """Makes pairs of hands that penetrate by more than 1 mm plausible; others come back as they are, to the bit.
 
     `diffusion` draws the pair from a learned model of two hands, given the estimate, and moves it until it only
-    touches. `descent` moves the estimate at the least cost under an estimator's errors; shape stays. The same input and
-    seed give the same output.
+    touches; where that leaves the image, or the hands in each other, it does what `descent` does. `descent` moves the
+    estimate at the least cost under an estimator's errors; shape stays. The same input and seed give the same output.
     """
 
     def __init__(
@@ -169,14 +169,20 @@ class Refiner:
     def _sampled(
         self, right: HandParameters, left: HandParameters, evidence: list[PairEvidence], seed: int
     ) -> list[_Candidate]:
-        """Returns every pair with what the diffusion makes of it, all that penetrate at once."""
+        """Returns every pair with what the diffusion makes of it, all that penetrate at once.
+
+        What it draws is of use where the hands are apart and still where the image shows them.
+        """
         depth = Collision.of(self._step, right, left).max_depth
         rows = (depth > ALLOWED_DEPTH).nonzero()[:, 0]
         drawn: dict[int, PairState] = {}
         if self._diffusion is not None and len(rows):
             known = _evidence_of([evidence[int(row)] for row in rows])
-            projected = self._diffusion(right[rows], left[rows], known, seed=seed)
-            drawn = {int(row): PairState(projected.right[k], projected.left[k]) for k, row in enumerate(rows)}
+            found = self._diffusion(right[rows], left[rows], known, seed=seed)
+            usable = (found.max_depth <= ALLOWED_DEPTH) & found.is_seen
+            drawn = {
+                int(row): PairState(found.right[k], found.left[k]) for k, row in enumerate(rows) if bool(usable[k])
+            }
         return [_Candidate(PairState(right[i], left[i]), float(depth[i]), drawn.get(i)) for i in range(len(depth))]
 
     def _refine(self, candidate: _Candidate, evidence: PairEvidence, seed: int) -> tuple[PairState, PairRefinement]:
@@ -255,7 +261,7 @@ class Refiner:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A pair before stage 2, how deep its hands lie in each other (m), and what the diffusion drew, if it was asked."""
+    """A pair before stage 2, how deep its hands lie in each other (m), and what the diffusion drew, if it is of use."""
 
     state: PairState
     depth: float
