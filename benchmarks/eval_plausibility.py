@@ -1,9 +1,10 @@
 """Compares ways to make two hands plausible, on held-out duet pairs with both kinds of estimates.
 
-    python benchmarks/eval_plausibility.py PAIRS [--first 3000] [-n 2000] [--weights FILE] [--out docs/plausibility]
+    python -m benchmarks.eval_plausibility PAIRS [-n 2000] [--kinds noise] [--weights FILE] [--out docs/plausibility]
 
 PAIRS is a folder of `a2p data duet` whose pairs from `--first` on took no part in training. Figures of every row are
-kept in `--cache`; a run that was stopped goes on where it was.
+kept in `--cache`; a run that was stopped goes on where it was. One run for each of `--kinds` at a time uses two cores;
+a last one for both writes the table.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from a2p.plausibility.representation import PairCodec
 from a2p.plausibility.weights import DEFAULT_WEIGHTS, read_origin
 from a2p.threads import one_torch_thread
 from a2p.training.estimates import fitted_estimates
-from benchmarks.plausibility_methods import Estimates, Hands, Method, ablations, methods
+from benchmarks.plausibility_methods import SLOW, Estimates, Hands, Method, ablations, methods
 
 KINDS = {"noise": "errors drawn on the parameters", "fit": "a fit to jittered, partly hidden keypoints"}
 CHUNK = 64
@@ -44,8 +45,8 @@ CHUNK = 64
 class HeldOut:
     """Clean pairs and what an estimator made of them, all of which penetrate."""
 
-    def __init__(self, kind: str, truth: Hands, estimates: Estimates) -> None:
-        self.kind, self.truth, self.estimates = kind, truth, estimates
+    def __init__(self, kind: str, estimates: Estimates) -> None:
+        self.kind, self.truth, self.estimates = kind, estimates.truth, estimates
         self.models = HandModel.load_pair("open")
         self.codec = PairCodec(self.models)
 
@@ -75,8 +76,9 @@ class HeldOut:
             _cat([hands[1] for hands in found]),
             torch.cat(weights) if weights else None,
             viewed.camera,
+            (_cat([hands[0] for hands in truth]), _cat([hands[1] for hands in truth])),
         )
-        return cls(kind, (_cat([hands[0] for hands in truth]), _cat([hands[1] for hands in truth])), estimates)
+        return cls(kind, estimates)
 
     def score(self, hands: Hands, rows: slice) -> tuple[SampleErrors, SamplePlausibility]:
         """Returns the errors and the plausibility of what a method made of some pairs."""
@@ -94,21 +96,22 @@ class HeldOut:
         return sample_errors(*two), sample_plausibility(meshes[0], topologies, meshes[1])
 
 
-def evaluate(method: Method, held_out: HeldOut, cache: Path) -> dict[str, float]:
-    """Returns a method's figures, from the cache if they are there."""
+def evaluate(method: Method, held_out: HeldOut, cache: Path, limit: int) -> dict[str, float]:
+    """Returns a method's figures on the first `limit` estimates, from the cache if they are there."""
     if cache.is_file():
         stored: dict[str, float] = json.loads(cache.read_text())
         return stored
     errors, plausible = [], []
-    for start in range(0, len(held_out.estimates), CHUNK):
-        rows = slice(start, start + CHUNK)
+    count = min(limit, len(held_out.estimates))
+    for start in range(0, count, CHUNK):
+        rows = slice(start, min(start + CHUNK, count))
         with one_torch_thread():
             found = held_out.score(method(held_out.estimates[rows]), rows)
         errors.append(found[0])
         plausible.append(found[1])
     accuracy = Accuracy.of(SampleErrors.cat(errors))
     figures = {
-        "count": len(held_out.estimates),
+        "count": count,
         "mpjpe_mm": accuracy.mpjpe_mm.all,
         "mpvpe_mm": accuracy.mpvpe_mm.all,
         "mrrpe_mm": accuracy.mrrpe_mm,
@@ -138,13 +141,14 @@ def timings(method: Method, estimates: Estimates) -> dict[str, float]:
 def table(rows: dict[str, dict[str, float]]) -> str:
     """The figures as Markdown."""
     lines = [
-        "| method | MPJPE | MPVPE | MRRPE, mm | PenVol, cm3 | PenDist, cm | MaxPen, mm | PenRate | ContactKept "
+        "| method | pairs | MPJPE | MPVPE | MRRPE, mm | PenVol, cm3 | PenDist, cm | MaxPen, mm | PenRate | ContactKept "
         "| ProxRatio | ms, batch 1 | ms, batch 64 |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, f in rows.items():
         lines.append(
-            f"| {name} | {f['mpjpe_mm']:.2f} | {f['mpvpe_mm']:.2f} | {f['mrrpe_mm']:.2f} | {f['pen_vol_cm3']:.4f} "
+            f"| {name} | {f['count']:.0f} "
+            f"| {f['mpjpe_mm']:.2f} | {f['mpvpe_mm']:.2f} | {f['mrrpe_mm']:.2f} | {f['pen_vol_cm3']:.4f} "
             f"| {f['pen_dist_cm']:.4f} | {f['max_pen_mm']:.2f} | {100 * f['pen_rate']:.1f} % "
             f"| {100 * f['contact_kept']:.1f} % | {100 * f['prox_ratio']:.1f} % | {f['batch_1_ms']:.1f} "
             f"| {f['batch_64_ms']:.1f} |"
@@ -159,6 +163,9 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("-n", "--count", type=int, default=2000)
     parser.add_argument("--ablation-count", type=int, default=400, help="pairs for the ablations")
+    parser.add_argument("--slow-count", type=int, default=400, help="pairs for the rows that take long")
+    parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--parts", nargs="*", default=["methods", "ablations"], choices=["methods", "ablations"])
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--out", type=Path, default=Path("docs/plausibility"))
     parser.add_argument("--cache", type=Path, default=Path("out/plausibility"))
@@ -167,14 +174,15 @@ def main() -> None:
     digest = hashlib.sha256(options.weights.read_bytes()).hexdigest()[:10]
     report: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
     parts = {"methods": (methods, options.count), "ablations": (ablations, options.ablation_count)}
-    for part, (make, count) in parts.items():
-        for kind in KINDS:
+    for part, (make, count) in ((name, parts[name]) for name in options.parts):
+        for kind in options.kinds:
             held_out = HeldOut.make(options.pairs, kind, options.first, count)
             for name, method in make(options.weights).items():
                 if options.only and not any(word in name for word in options.only):
                     continue
                 cache = options.cache / f"{digest}-{options.first}-{count}" / f"{kind}-{name}.json"
-                figures = evaluate(method, held_out, cache)
+                is_slow = any(name.startswith(slow) or name.endswith(slow) for slow in SLOW)
+                figures = evaluate(method, held_out, cache, options.slow_count if is_slow else count)
                 report.setdefault(part, {}).setdefault(kind, {})[name] = figures
                 print(table({f"{kind}: {name}": figures}).splitlines()[-1], flush=True)
     write(report, options.out, options.weights)
@@ -192,7 +200,7 @@ def write(report: dict[str, dict[str, dict[str, dict[str, float]]]], out: Path, 
     ]
     for part, kinds in report.items():
         for kind, rows in kinds.items():
-            count = int(next(iter(rows.values()))["count"])
+            count = int(max(row["count"] for row in rows.values()))
             text += [f"## {part.capitalize()}: {KINDS[kind]} ({count} pairs that penetrate)", "", table(rows), ""]
     text += ["## Definitions", "", *(f"- {name}: {what}." for name, what in DEFINITIONS.items()), ""]
     (out / "results.md").write_text("\n".join(text))

@@ -95,7 +95,8 @@ def test_the_projection_brings_seen_keypoints_back_to_their_rays() -> None:
     left = replace(left, transl=left.transl + torch.tensor([0.0, 0.0, 0.3]))
     image = HeldImage(_seen(right, left), CODEC.points)
     off = moved(right, left, 0.02 * torch.randn(6, 2, 51, generator=torch.Generator().manual_seed(0)))
-    found = project(STEP, _compliance(*off), off, ProjectionConfig(), image)
+    config = ProjectionConfig(longest_return=200.0)
+    found = project(STEP, _compliance(*off), off, config, image)
     assert (image.shift((found.right, found.left)) < 0.15 * image.shift(off)).all()
 
 

@@ -106,7 +106,7 @@ def test_two_processes_train_together(prepared: Path, tmp_path: Path) -> None:
 
 
 def test_another_recipe_does_not_resume_a_run(prepared: Path, tmp_path: Path) -> None:
-    train(replace(RECIPE, steps=1), prepared, tmp_path, device="cpu")
+    train(replace(RECIPE, steps=1, seed=9), prepared, tmp_path, device="cpu")
     with pytest.raises(ConfigError, match="of another recipe"):
         train(RECIPE, prepared, tmp_path, device="cpu")
 
@@ -176,3 +176,30 @@ def test_the_packaged_recipe_is_readable_and_others_are_checked(tmp_path: Path) 
     path.write_text("{")
     with pytest.raises(ConfigError, match="must be a recipe in JSON"):
         PlausibilityTraining.read(path)
+
+
+def test_a_run_can_begin_from_the_weights_of_another(prepared: Path, tmp_path: Path) -> None:
+    train(replace(RECIPE, steps=2), prepared, tmp_path / "first", device="cpu")
+    weights = tmp_path / "first" / WEIGHTS
+    with Worker.joined("cpu") as worker:
+        trainer = Trainer(RECIPE, prepared, worker, start=weights)
+    known = load_file(weights)
+    assert trainer.step == 0
+    assert all(torch.equal(tensor, known[name]) for name, tensor in trainer.averaged.state_dict().items())
+
+
+def test_a_batch_has_the_share_of_fits_that_the_recipe_asks_for(prepared: Path, tmp_path: Path) -> None:
+    whole = load_prepared(prepared)
+    for name in ("rig", "held-out"):
+        (tmp_path / f"{name}.safetensors").write_bytes((prepared / f"{name}.safetensors").read_bytes())
+    seen = whole.training.pair.clone().float()
+    seen[:, 2] = 0
+    seen[:3, 2] = 1
+    replace(whole.training.to(dtype=torch.float32), pair=seen).save(tmp_path / "shard-0.safetensors")
+    with Worker.joined("cpu") as worker:
+        for share in (0.0, 0.5, 1.0):
+            trainer = Trainer(replace(RECIPE, fitted_share=share), tmp_path, worker)
+            rows = trainer._rows(2000, torch.Generator().manual_seed(0))
+            assert abs(float((rows < 3).float().mean()) - share) < 0.05
+    with pytest.raises(ConfigError, match="fitted_share must lie in"):
+        replace(RECIPE, fitted_share=1.5)

@@ -71,6 +71,8 @@ class DuetReport:
     """Folder that `a2p data duet` wrote."""
     limit: int | None = 2048
     """Pairs to look at."""
+    sheet: Path | None = None
+    """Also draws a contact sheet of the first pairs of every family here."""
 
     def run(self) -> int:
         """Prints shares, depths, joint ranges and how the hands stand to each other, and returns the exit code."""
@@ -78,7 +80,14 @@ class DuetReport:
         from a2p.data.duet.statistics import summarise
         from a2p.hand import HandModel
 
-        _print_summary(summarise(load_shards(self.folder, limit=self.limit), HandModel.load_pair()))
+        pairs, models = load_shards(self.folder, limit=self.limit), HandModel.load_pair()
+        _print_summary(summarise(pairs, models))
+        if self.sheet is not None:
+            from a2p.data.duet.sheet import duet_sheet
+
+            self.sheet.parent.mkdir(parents=True, exist_ok=True)
+            duet_sheet(pairs, models).save(self.sheet)
+            print(f"wrote {self.sheet}")
         return EXIT_OK
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from a2p.cli.data import DuetReport
 from a2p.data.duet import DuetPairs, load_shards, write_shards
 from a2p.data.duet import shards as module
-from a2p.errors import DataError
+from a2p.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -93,3 +96,36 @@ def test_an_empty_folder_and_a_broken_manifest_are_named(tmp_path: Path, made: l
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(DataError, match="manifest"):
         load_shards(tmp_path)
+
+
+def _touch(folder: Path, shard: module.ShardName) -> None:
+    (folder / shard.file).write_text(str(shard.first))
+
+
+def test_several_workers_do_every_shard_once(tmp_path: Path) -> None:
+    told: list[int] = []
+    shards = module.plan(5 * module.SHARD + 3, 0)
+    module.run_shards(shards, partial(_touch, tmp_path), workers=2, progress=told.append)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(shard.file for shard in shards)
+    assert sorted(told) == [3] + 5 * [module.SHARD]
+
+
+def test_a_worker_count_below_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="workers must be at least 1"):
+        module.run_shards(module.plan(1, 0), partial(_touch, tmp_path), workers=0, progress=None)
+
+
+def test_the_report_says_what_a_folder_holds(
+    tmp_path: Path, made: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_shards(tmp_path, 32)
+    assert made == [0, 16]
+    sheet = tmp_path / "sheets" / "duet.png"
+    assert DuetReport(folder=tmp_path, limit=24, sheet=sheet).run() == 0
+    with Image.open(sheet) as picture:
+        assert picture.size == (8 * 150, 12 * 150)
+        assert len(set(picture.resize((80, 120)).getdata())) > 100
+    said = capsys.readouterr().out
+    assert said.startswith("24 pairs\n")
+    assert "penetrating (1 mm)      0.00 %" in said
+    assert "InterHand2.6M" in said
