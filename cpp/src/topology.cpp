@@ -18,6 +18,9 @@ using Leaf = std::function<void(std::span<const std::int32_t>)>;
 // Parts of no more leaves than these are taken to be one piece of surface, and are halved across their box.
 constexpr std::size_t kLeavesTogether = 8;
 
+// Lanes of the narrowest vector that a leaf's items may be read by.
+constexpr std::size_t kNarrowestVector = 4;
+
 constexpr double kUnreached = std::numeric_limits<double>::infinity();
 
 // Items with places, and which of them are neighbours.
@@ -56,21 +59,38 @@ class Splitter {
   // same input gives the same leaves.
   void split(std::span<std::int32_t> items, const Leaf& leaf) {
     if (items.size() <= leaf_size_) {
-      std::sort(items.begin(), items.end());
+      arrange(items);
       if (!items.empty()) leaf(items);
       return;
     }
     const bool is_one_piece = graph_.has_places && items.size() <= kLeavesTogether * leaf_size_;
-    Keys keys = is_one_piece ? along_axis(items) : along_surface(items);
-    const std::size_t leaves = (items.size() + leaf_size_ - 1) / leaf_size_, half = leaves / 2 * leaf_size_;
-    std::nth_element(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(half), keys.end());
-    for (std::size_t i = 0; i < items.size(); ++i) items[i] = keys[i].second;
+    const std::size_t half = halve(items, leaf_size_, is_one_piece ? along_axis(items) : along_surface(items));
     split(items.first(half), leaf);
     split(items.subspan(half), leaf);
   }
 
  private:
   using Keys = std::vector<std::pair<double, std::int32_t>>;
+
+  // Orders `items` so that those with lower keys come first, and returns where the second half starts: at a multiple of
+  // `unit`.
+  static std::size_t halve(std::span<std::int32_t> items, std::size_t unit, Keys keys) {
+    const std::size_t half = (items.size() + unit - 1) / unit / 2 * unit;
+    std::nth_element(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(half), keys.end());
+    for (std::size_t i = 0; i < items.size(); ++i) items[i] = keys[i].second;
+    return half;
+  }
+
+  // Orders a leaf so that the items of any vector that it is cut into are near each other.
+  void arrange(std::span<std::int32_t> items) const {
+    if (items.size() <= kNarrowestVector || !graph_.has_places) {
+      std::sort(items.begin(), items.end());
+      return;
+    }
+    const std::size_t half = halve(items, kNarrowestVector, along_axis(items));
+    arrange(items.first(half));
+    arrange(items.subspan(half));
+  }
 
   // Fills way_ for `items`, all of the current part (E. W. Dijkstra, Numerische Mathematik, 1959).
   void walk(std::span<const std::int32_t> items, std::int32_t start) {

@@ -11,14 +11,16 @@ struct TrianglePoint {
   T squared_distance{};
 };
 
+// T is a floating-point type, or a vector of them with one triangle and point a lane: every choice below is a selection.
+
 // Returns where on the segment from a to b the point closest to p lies, as a share in [0, 1] of the way.
 template <typename T>
 A2P_HD T closest_share(const Vec3<T>& p, const Vec3<T>& a, const Vec3<T>& b) noexcept {
+  const T zero{}, one = zero + 1;
   const Vec3<T> along = b - a;
   const T length_squared = dot(along, along);
-  if (!(length_squared > 0)) return T{0};
-  const T share = dot(p - a, along) / length_squared;
-  return share < 0 ? T{0} : share > 1 ? T{1} : share;
+  const T share = dot(p - a, along) / (length_squared > zero ? length_squared : one);
+  return share < zero ? zero : share > one ? one : share;
 }
 
 // Returns the point of triangle abc that is closest to p: the foot of the perpendicular where that falls inside,
@@ -26,30 +28,29 @@ A2P_HD T closest_share(const Vec3<T>& p, const Vec3<T>& a, const Vec3<T>& b) noe
 template <typename T>
 A2P_HD TrianglePoint<T> closest_on_triangle(const Vec3<T>& p, const Vec3<T>& a, const Vec3<T>& b,
                                             const Vec3<T>& c) noexcept {
+  const T zero{}, one = zero + 1;
   const Vec3<T> ab = b - a, ac = c - a, ap = p - a;
-  const Vec3<T> normal = cross(ab, ac);
-  const T normal_squared = dot(normal, normal);
-  if (normal_squared > 0) {
-    const T wb = dot(cross(ap, ac), normal) / normal_squared;
-    const T wc = dot(cross(ab, ap), normal) / normal_squared;
-    const T wa = T{1} - wb - wc;
-    if (wa >= 0 && wb >= 0 && wc >= 0) {
-      const Vec3<T> offset = ap - wb * ab - wc * ac;
-      return {{wa, wb, wc}, dot(offset, offset)};
-    }
-  }
+  const auto squared_distance_at = [&](const T& wb, const T& wc) {
+    const Vec3<T> offset = ap - wb * ab - wc * ac;
+    return dot(offset, offset);
+  };
   const T share_ab = closest_share(p, a, b), share_bc = closest_share(p, b, c), share_ca = closest_share(p, c, a);
-  const TrianglePoint<T> candidates[3] = {{{T{1} - share_ab, share_ab, T{0}}, T{}},
-                                          {{T{0}, T{1} - share_bc, share_bc}, T{}},
-                                          {{share_ca, T{0}, T{1} - share_ca}, T{}}};
-  TrianglePoint<T> best{};
-  for (int edge = 0; edge < 3; ++edge) {
-    const Vec3<T>& weights = candidates[edge].weights;
-    const Vec3<T> offset = ap - weights.y * ab - weights.z * ac;
-    const T squared = dot(offset, offset);
-    if (edge == 0 || squared < best.squared_distance) best = {weights, squared};
-  }
-  return best;
+  T wb = share_ab, wc = zero, squared = squared_distance_at(wb, wc);
+  const auto consider = [&](const auto& is_better, const T& other_wb, const T& other_wc, const T& other_squared) {
+    wb = is_better ? other_wb : wb;
+    wc = is_better ? other_wc : wc;
+    squared = is_better ? other_squared : squared;
+  };
+  const T on_bc = squared_distance_at(one - share_bc, share_bc), on_ca = squared_distance_at(zero, one - share_ca);
+  consider(on_bc < squared, one - share_bc, share_bc, on_bc);
+  consider(on_ca < squared, zero, one - share_ca, on_ca);
+  const Vec3<T> normal = cross(ab, ac);
+  const T normal_squared = dot(normal, normal), divisor = normal_squared > zero ? normal_squared : one;
+  const T foot_wb = dot(cross(ap, ac), normal) / divisor, foot_wc = dot(cross(ab, ap), normal) / divisor;
+  const auto is_inside =
+      (normal_squared > zero) & (foot_wb >= zero) & (foot_wc >= zero) & (one - foot_wb - foot_wc >= zero);
+  consider(is_inside, foot_wb, foot_wc, squared_distance_at(foot_wb, foot_wc));
+  return {{one - wb - wc, wb, wc}, squared};
 }
 
 }  // namespace a2p

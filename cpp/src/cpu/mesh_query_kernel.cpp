@@ -1,67 +1,20 @@
 // Queries of many points against one posed mesh; compiled once per instruction set, without contraction.
 #include "cpu/mesh_query_kernel.h"
 
-#include "a2p/closest_point.h"
 #include "cpu/crossing_number.h"
 #include "cpu/nearest.h"
 #include "cpu/point_group.h"
 #include "cpu/refit.h"
+#include "cpu/surface_points.h"
 
 namespace a2p::A2P_ISA_NAMESPACE {
 namespace {
 
-Vec3<float> point_at(const float* points, std::int32_t index) {
-  return {points[3 * index], points[3 * index + 1], points[3 * index + 2]};
-}
-
-Vec3<double> double_at(const float* start) { return {start[0], start[1], start[2]}; }
-
-bool is_in_bounds(const PosedMesh& mesh, const Vec3<float>& p) {
-  return p.x > mesh.lowest[0] && p.x < mesh.highest[0] && p.y > mesh.lowest[1] && p.y < mesh.highest[1] &&
-         p.z > mesh.lowest[2] && p.z < mesh.highest[2];
-}
-
-// The closest surface point, in double from the face that the search in float found.
-struct Surface {
-  std::int32_t face;        // 16 times the cluster plus the lane
-  std::int32_t corners[3];  // where each starts in the vertices
-  TrianglePoint<double> point;
-  Vec3<double> offset;  // from the surface to the query
-};
-
-Surface measure(const PosedMesh& mesh, const Vec3<double>& p, std::int32_t face) {
-  Surface surface{.face = face, .corners = {}, .point = {}, .offset = {}};
-  const std::int32_t cluster = face / kClusterSize, lane = face % kClusterSize;
-  Vec3<double> corners[3];
-  for (int k = 0; k < 3; ++k) {
-    surface.corners[k] = mesh.topology.corners[(3 * cluster + k) * kClusterSize + lane];
-    corners[k] = double_at(mesh.vertices + surface.corners[k]);
-  }
-  surface.point = closest_on_triangle(p, corners[0], corners[1], corners[2]);
-  const Vec3<double>& w = surface.point.weights;
-  surface.offset = (p - corners[0]) - w.y * (corners[1] - corners[0]) - w.z * (corners[2] - corners[0]);
-  return surface;
-}
-
-Surface locate(const PosedMesh& mesh, const Vec3<float>& p, std::int32_t seed) {
-  const Candidates candidates = nearest_faces(mesh, p, seed);
-  const Vec3<double> query{p.x, p.y, p.z};
-  Surface best = measure(mesh, query, candidates.faces[0]);
-  for (int i = 1; i < candidates.count; ++i) {
-    const Surface other = measure(mesh, query, candidates.faces[i]);
-    if (other.point.squared_distance < best.point.squared_distance) best = other;
-  }
-  return best;
-}
-
-void write_hit(const PosedMesh& mesh, const Surface& surface, std::int32_t index, const QueryOutput& output) {
-  if (output.face != nullptr) output.face[index] = mesh.topology.faces[surface.face];
-  if (output.weights != nullptr) {
-    const Vec3<double>& w = surface.point.weights;
-    output.weights[3 * index] = static_cast<float>(w.x);
-    output.weights[3 * index + 1] = static_cast<float>(w.y);
-    output.weights[3 * index + 2] = static_cast<float>(w.z);
-  }
+void write_hit(const PosedMesh& mesh, std::int32_t face, const SurfacePoints& surface, int lane, std::int32_t index,
+               const QueryOutput& output) {
+  if (output.face != nullptr) output.face[index] = mesh.topology.faces[face];
+  if (output.weights == nullptr) return;
+  for (int k = 0; k < 3; ++k) output.weights[3 * index + k] = static_cast<float>(surface.weights[k][lane]);
 }
 
 void fill(float* values, std::int32_t count, float value) {
@@ -79,44 +32,91 @@ void write_misses(std::int32_t count, float distance, const QueryOutput& output)
 }
 
 // Adds the gradient of the penalty with respect to the point and to the face's corners.
-void add_gradient(const PosedMesh& mesh, const Surface& surface, double slope, float* gradient) {
-  const Vec3<double> pull = slope * surface.offset;
-  gradient[0] = static_cast<float>(pull.x);
-  gradient[1] = static_cast<float>(pull.y);
-  gradient[2] = static_cast<float>(pull.z);
-  const double weights[3] = {surface.point.weights.x, surface.point.weights.y, surface.point.weights.z};
-  for (int k = 0; k < 3; ++k) {
-    double* corner = mesh.scatter + surface.corners[k];
-    corner[0] -= weights[k] * pull.x;
-    corner[1] -= weights[k] * pull.y;
-    corner[2] -= weights[k] * pull.z;
+void add_gradient(const PosedMesh& mesh, const SurfacePoints& surface, int lane, double slope, float* gradient) {
+  for (int axis = 0; axis < 3; ++axis) {
+    const double pull = slope * surface.offset[axis][lane];
+    gradient[axis] = static_cast<float>(pull);
+    for (int k = 0; k < 3; ++k) mesh.scatter[surface.corners[lane][k] + axis] -= surface.weights[k][lane] * pull;
   }
 }
 
-// Writes what is asked for about a point inside the mesh, and returns its penalty.
-double write_depth(const PosedMesh& mesh, const Surface& surface, const DepthLoss& loss, std::int32_t index,
-                   const QueryOutput& output) {
-  const Penalty charged = penalty(loss, surface.point.squared_distance);
-  if (output.distance != nullptr) {
-    output.distance[index] = static_cast<float>(__builtin_sqrt(surface.point.squared_distance));
-  }
-  write_hit(mesh, surface, index, output);
-  if (output.gradient != nullptr) add_gradient(mesh, surface, charged.slope_over_depth, output.gradient + 3 * index);
-  return charged.value;
-}
-
-// Writes what is asked for about the `inside` points of a group, and returns their penalties' sum. `seed` is a cluster
-// near the points before, and then one near these.
-double charge_points(const PosedMesh& mesh, const PointGroup& group, std::uint32_t inside, const std::int32_t* indices,
-                     const DepthLoss& loss, const QueryOutput& output, std::int32_t& seed) {
+// Writes what is asked for about points inside the mesh, and returns the sum of their penalties.
+double charge_points(const PosedMesh& mesh, const LocatedPoints& points, const DepthLoss& loss,
+                     const QueryOutput& output) {
+  const SurfacePoints surface = surface_points(mesh, points);
   double total = 0;
-  for (; inside != 0; inside &= inside - 1) {
-    const int i = __builtin_ctz(inside);
-    const Surface surface = locate(mesh, group.point(i), seed);
-    seed = surface.face / kClusterSize;
-    total += write_depth(mesh, surface, loss, indices[i], output);
+  for (int i = 0; i < points.count; ++i) {
+    const std::int32_t index = points.index[i];
+    const Penalty charged = penalty(loss, surface.squared_distance[i]);
+    if (output.distance != nullptr) {
+      output.distance[index] = static_cast<float>(__builtin_sqrt(surface.squared_distance[i]));
+    }
+    write_hit(mesh, points.face[i], surface, i, index, output);
+    if (output.gradient != nullptr) {
+      add_gradient(mesh, surface, i, charged.slope_over_depth, output.gradient + 3 * index);
+    }
+    total += charged.value;
   }
   return total;
+}
+
+// The same for those points of a group that are `inside`. `face` is one near the points before, and then near these.
+double charge_group(const PosedMesh& mesh, const PointGroup& group, std::uint32_t inside, const std::int32_t* indices,
+                    const DepthLoss& loss, const QueryOutput& output, std::int32_t& face) {
+  double total = 0;
+  while (inside != 0) {
+    LocatedPoints points;
+    for (; inside != 0 && points.count < Lanes::kWidth; inside &= inside - 1) {
+      const int i = __builtin_ctz(inside);
+      face = nearest_face<Frames::kLazy>(mesh, group.point(i), face);
+      points.append(group.point(i), indices[i], face);
+    }
+    total += charge_points(mesh, points, loss, output);
+  }
+  return total;
+}
+
+// Writes the signed distances of a group's points, those `inside` negative. `face` is as above.
+void write_distances(const PosedMesh& mesh, const PointGroup& group, std::int32_t count, std::uint32_t inside,
+                     const std::int32_t* indices, const QueryOutput& output, std::int32_t& face) {
+  for (int first = 0; first < count; first += Lanes::kWidth) {
+    LocatedPoints points;
+    for (int i = first; i < count && i < first + Lanes::kWidth; ++i) {
+      face = nearest_face<Frames::kReady>(mesh, group.point(i), face);
+      points.append(group.point(i), indices[i], face);
+    }
+    const SurfacePoints surface = surface_points(mesh, points);
+    for (int i = 0; i < points.count; ++i) {
+      const double distance = __builtin_sqrt(surface.squared_distance[i]);
+      output.distance[points.index[i]] =
+          static_cast<float>((inside >> (first + i) & 1) != 0 ? -distance : distance);
+      write_hit(mesh, points.face[i], surface, i, points.index[i], output);
+    }
+  }
+}
+
+// Orders points by the cells of a lattice that they lie in, along G. M. Morton's curve (1966), so that those in turn are
+// near each other. Requires at most kSortedPoints.
+void sort_points(const float* points, std::int32_t count, std::int32_t* order) {
+  constexpr int kBits = 4, kCells = 1 << kBits;
+  constexpr std::uint16_t kSpread[kCells] = {0,     01,     010,     011,     0100,     0101,     0110,     0111,
+                                             01000, 01001, 01010, 01011, 01100, 01101, 01110, 01111};
+  float low[3], high[3], scale[3];
+  bound(points, count, low, high);
+  for (int axis = 0; axis < 3; ++axis) scale[axis] = high[axis] > low[axis] ? kCells / (high[axis] - low[axis]) : 0;
+  std::uint16_t cells[kSortedPoints];
+  std::int16_t ends[kCells * kCells * kCells + 1] = {};
+  for (std::int32_t i = 0; i < count; ++i) {
+    std::uint16_t cell = 0;
+    for (int axis = 0; axis < 3; ++axis) {
+      const float place = (points[3 * i + axis] - low[axis]) * scale[axis];
+      cell |= kSpread[place < kCells - 1 ? static_cast<int>(place) : kCells - 1] << axis;
+    }
+    cells[i] = cell;
+    ++ends[cell + 1];
+  }
+  for (int cell = 0; cell < kCells * kCells * kCells; ++cell) ends[cell + 1] += ends[cell];
+  for (std::int32_t i = 0; i < count; ++i) order[ends[cells[i]]++] = i;
 }
 
 }  // namespace
@@ -128,7 +128,7 @@ double penetrate(PosedMesh& mesh, const TopologyView& topology, const float* poi
   if (mesh.topology.surface_cluster_count == 0) return 0;
   bound(mesh.vertices, mesh.topology.vertex_count, mesh.lowest, mesh.highest);
   bool is_fitted = false;
-  std::int32_t seed = 0;
+  std::int32_t face = 0;
   double total = 0;
   for (std::int32_t first = 0; first < topology.vertex_count; first += PointGroup::kSize) {
     const std::int32_t left = topology.vertex_count - first,
@@ -140,7 +140,7 @@ double penetrate(PosedMesh& mesh, const TopologyView& topology, const float* poi
     if (!is_fitted) refit(mesh);
     is_fitted = true;
     const std::uint32_t inside = points_wound(mesh, group, asked);
-    if (inside != 0) total += charge_points(mesh, group, inside, indices, loss, output, seed);
+    if (inside != 0) total += charge_group(mesh, group, inside, indices, loss, output, face);
   }
   return total;
 }
@@ -148,6 +148,7 @@ double penetrate(PosedMesh& mesh, const TopologyView& topology, const float* poi
 void prepare(PosedMesh& mesh) noexcept {
   bound(mesh.vertices, mesh.topology.vertex_count, mesh.lowest, mesh.highest);
   refit(mesh);
+  for (std::int32_t cluster = 0; cluster < mesh.topology.surface_cluster_count; ++cluster) ensure_frames(mesh, cluster);
 }
 
 void signed_distances(const PosedMesh& mesh, std::int32_t count, const float* points,
@@ -156,15 +157,15 @@ void signed_distances(const PosedMesh& mesh, std::int32_t count, const float* po
     write_misses(count, __builtin_inff(), output);
     return;
   }
-  std::int32_t seed = 0;
-  for (std::int32_t index = 0; index < count; ++index) {
-    const Vec3<float> p = point_at(points, index);
-    const bool is_inside = is_in_bounds(mesh, p) && crossing_number(mesh, p) > 0;
-    const Surface surface = locate(mesh, p, seed);
-    seed = surface.face / kClusterSize;
-    const double distance = __builtin_sqrt(surface.point.squared_distance);
-    output.distance[index] = static_cast<float>(is_inside ? -distance : distance);
-    write_hit(mesh, surface, index, output);
+  std::int32_t face = 0;
+  std::int32_t order[kSortedPoints];
+  sort_points(points, count, order);
+  for (std::int32_t first = 0; first < count; first += PointGroup::kSize) {
+    const std::int32_t group_size = count - first < PointGroup::kSize ? count - first : PointGroup::kSize;
+    const PointGroup group = gather_group(points, order + first, group_size);
+    const std::uint32_t asked = points_inside(group, mesh.lowest, mesh.highest) & ((1u << group_size) - 1);
+    const std::uint32_t inside = asked != 0 ? points_wound(mesh, group, asked) : 0;
+    write_distances(mesh, group, group_size, inside, order + first, output, face);
   }
 }
 

@@ -7,6 +7,10 @@ MeshScratch::Arrays::Arrays(const TopologyView& topology) {
   corners.resize(clusters * 9 * kClusterSize);
   frames.resize(clusters * kFrameRows * kClusterSize);
   boxes.resize(clusters);
+  // Enough for chunks of 4 faces, and whole rows of 16.
+  const std::size_t chunks = (4 * clusters + 255) / 256 * 256;
+  chunk_boxes.resize(6 * chunks);
+  block_boxes.resize(6 * chunks / 4);
   has_frame.resize(clusters);
   starts.resize(3 * kSlabs * words);
   ends.resize(3 * kSlabs * words);
@@ -20,6 +24,8 @@ MeshScratch::Arrays::Arrays(const TopologyView& topology) {
   mesh.frames = frames.data();
   mesh.has_frame = has_frame.data();
   mesh.boxes = boxes.data();
+  mesh.chunk_boxes = chunk_boxes.data();
+  mesh.block_boxes = block_boxes.data();
   mesh.word_count = static_cast<std::int32_t>(words);
   mesh.starts = starts.data();
   mesh.ends = ends.data();

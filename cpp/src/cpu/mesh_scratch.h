@@ -36,7 +36,7 @@ struct MeshScratch::Arrays {
     return mesh;
   }
 
-  AlignedVector<float> corners, frames;
+  AlignedVector<float> corners, frames, chunk_boxes, block_boxes;
   AlignedVector<ClusterBox> boxes;
   std::vector<std::uint8_t> has_frame;
   std::vector<std::uint64_t> starts, ends, surface;

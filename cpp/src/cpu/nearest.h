@@ -137,83 +137,86 @@ inline Lanes squared_distances(const float* frames, const LaneVec3& p) {
 
 // The best face so far of one search, a candidate a lane.
 struct Search {
-  Vec3<float> point;
+  LaneVec3 point;
   Lanes squared = Lanes::all(__builtin_inff());
-  Lanes chunk = Lanes::all(0);  // index of the group of Lanes::kWidth faces, exact in a float
+  Lanes chunk = Lanes::all(0);  // exact in a float
   float best = __builtin_inff();
 };
 
-inline void visit(const PosedMesh& mesh, std::int32_t cluster, Search& search) {
-  ensure_frames(mesh, cluster);
-  const LaneVec3 point{Lanes::all(search.point.x), Lanes::all(search.point.y), Lanes::all(search.point.z)};
-  constexpr int kChunks = kClusterSize / Lanes::kWidth;
-  for (int chunk = 0; chunk < kChunks; ++chunk) {
-    const int lane = chunk * Lanes::kWidth;
-    const LaneVec3 p = point - load_rows(mesh.corners + cluster * 9 * kClusterSize + lane);
-    const Lanes squared = squared_distances(mesh.frames + cluster * kFrameRows * kClusterSize + lane, p);
-    const LaneMask is_better = squared < search.squared;
-    search.chunk = select(is_better, Lanes::all(static_cast<float>(cluster * kChunks + chunk)), search.chunk);
-    search.squared = min(squared, search.squared);
-  }
+// Whether frames are made when a chunk is first visited, or were all made before.
+enum class Frames { kLazy, kReady };
+
+template <Frames kFrames>
+inline void visit(const PosedMesh& mesh, std::int32_t chunk, Search& search) {
+  const std::int32_t cluster = chunk / kChunks, lane = chunk % kChunks * Lanes::kWidth;
+  if (kFrames == Frames::kLazy) ensure_frames(mesh, cluster);
+  const LaneVec3 p = search.point - load_rows(mesh.corners + cluster * 9 * kClusterSize + lane);
+  const Lanes squared = squared_distances(mesh.frames + cluster * kFrameRows * kClusterSize + lane, p);
+  search.chunk = select(squared < search.squared, Lanes::all(static_cast<float>(chunk)), search.chunk);
+  search.squared = min(squared, search.squared);
   search.best = lowest(search.squared);
 }
 
-inline float squared_distance_to_box(const ClusterBox& box, const Vec3<float>& p) {
-  const auto outside = [](float x, float low, float high) {
-    const float below = low - x, above = x - high, most = below > above ? below : above;
-    return most > 0 ? most : 0;
-  };
-  const Vec3<float> d{outside(p.x, box.lowest[0], box.highest[0]), outside(p.y, box.lowest[1], box.highest[1]),
-                      outside(p.z, box.lowest[2], box.highest[2])};
-  return a2p::dot(d, d);
+// Writes the squared distances from the point to the boxes of a vector, and returns those nearer than the best face.
+inline std::uint32_t boxes_in_reach(const float* boxes, const Search& search, float* squared) {
+  const auto side = [&](int index) { return Lanes::load(boxes + index * Lanes::kWidth); };
+  const Lanes zero = Lanes::all(0);
+  const auto apart = [&](Lanes low, Lanes high, Lanes x) { return max(max(low - x, x - high), zero); };
+  const LaneVec3 way{apart(side(0), side(3), search.point.x), apart(side(1), side(4), search.point.y),
+                     apart(side(2), side(5), search.point.z)};
+  const Lanes distances = dot(way, way);
+  distances.store(squared);
+  return bits(distances < Lanes::all(search.best));
 }
 
-// The faces that may be closest, as 16 times the cluster plus the lane: all that are as close as the closest one up to
-// rounding, among those that were the best of their lane.
-struct Candidates {
-  std::int32_t faces[Lanes::kWidth];
-  int count = 0;
+// Chunks to visit, of up to kMost blocks: they are collected before any is visited, which spares mispredicted branches.
+struct Agenda {
+  static constexpr int kMost = 64 / Lanes::kWidth;
+
+  alignas(64) float squared[kMost * Lanes::kWidth];
+  std::int32_t blocks[kMost];
+  std::uint64_t chunks = 0;
+  int block_count = 0;
 };
 
-inline Candidates candidates_of(const Search& search) {
-  alignas(64) float chunks[Lanes::kWidth];
-  search.chunk.store(chunks);
-  Candidates candidates;
-  const float limit = search.best * (1 + 16 * kEpsilon);
-  for (std::uint32_t close = bits(search.squared <= Lanes::all(limit)); close != 0; close &= close - 1) {
-    const int lane = __builtin_ctz(close);
-    candidates.faces[candidates.count++] = static_cast<std::int32_t>(chunks[lane]) * Lanes::kWidth + lane;
+template <Frames kFrames>
+inline void visit_agenda(const PosedMesh& mesh, std::int32_t seen, Agenda& agenda, Search& search) {
+  for (; agenda.chunks != 0; agenda.chunks &= agenda.chunks - 1) {
+    const int i = __builtin_ctzll(agenda.chunks);
+    const std::int32_t chunk = agenda.blocks[i / Lanes::kWidth] * Lanes::kWidth + i % Lanes::kWidth;
+    if (agenda.squared[i] < search.best && chunk != seen) visit<kFrames>(mesh, chunk, search);
   }
-  // Where every distance overflowed or is NaN, any face is an answer.
-  if (candidates.count == 0)
-    candidates.faces[candidates.count++] = static_cast<std::int32_t>(chunks[0]) * Lanes::kWidth;
-  return candidates;
+  agenda.block_count = 0;
 }
 
-// Returns the faces closest to p. `seed` is a cluster to look at first, best one that is near. Requires a surface
-// cluster.
-inline Candidates nearest_faces(const PosedMesh& mesh, const Vec3<float>& p, std::int32_t seed) {
-  Search search{.point = p};
-  search.chunk = Lanes::all(static_cast<float>(seed * (kClusterSize / Lanes::kWidth)));
-  visit(mesh, seed, search);
-  const float radius = __builtin_sqrtf(search.best) * (1 + 2 * kEpsilon);
-  const std::int32_t words = mesh.word_count, table = kSlabs * words;
-  const float centre[3] = {p.x, p.y, p.z};
-  const std::uint64_t *starts[3], *ends[3];
-  for (int axis = 0; axis < 3; ++axis) {
-    starts[axis] = mesh.starts + axis * table + slab_of(mesh, axis, centre[axis] + radius) * words;
-    ends[axis] = mesh.ends + axis * table + slab_of(mesh, axis, centre[axis] - radius) * words;
-  }
-  for (std::int32_t word = 0; word < words; ++word) {
-    std::uint64_t clusters = starts[0][word] & starts[1][word] & starts[2][word] & ends[0][word] & ends[1][word] &
-                             ends[2][word] & mesh.surface[word];
-    for (; clusters != 0; clusters &= clusters - 1) {
-      const std::int32_t cluster = 64 * word + __builtin_ctzll(clusters);
-      if (cluster != seed && squared_distance_to_box(mesh.boxes[cluster], p) < search.best)
-        visit(mesh, cluster, search);
+// Returns the face closest to p, as 16 times the cluster plus the lane. `seed` is a face to look at first, best one that
+// is near. Requires a surface cluster.
+template <Frames kFrames>
+inline std::int32_t nearest_face(const PosedMesh& mesh, const Vec3<float>& p, std::int32_t seed) {
+  Search search{.point = {Lanes::all(p.x), Lanes::all(p.y), Lanes::all(p.z)}};
+  const std::int32_t first = seed / Lanes::kWidth;
+  search.chunk = Lanes::all(static_cast<float>(first));
+  visit<kFrames>(mesh, first, search);
+  Agenda agenda;
+  for (std::int32_t row = 0; row < mesh.block_row_count; ++row) {
+    alignas(64) float ignored[Lanes::kWidth];
+    std::uint32_t blocks = boxes_in_reach(mesh.block_boxes + row * 6 * Lanes::kWidth, search, ignored);
+    for (; blocks != 0; blocks &= blocks - 1) {
+      const std::int32_t block = row * Lanes::kWidth + __builtin_ctz(blocks);
+      const int start = agenda.block_count * Lanes::kWidth;
+      const std::uint64_t chunks =
+          boxes_in_reach(mesh.chunk_boxes + block * 6 * Lanes::kWidth, search, agenda.squared + start);
+      agenda.chunks |= chunks << start;
+      agenda.blocks[agenda.block_count++] = block;
+      if (agenda.block_count == Agenda::kMost) visit_agenda<kFrames>(mesh, first, agenda, search);
     }
   }
-  return candidates_of(search);
+  visit_agenda<kFrames>(mesh, first, agenda, search);
+  alignas(64) float chunks[Lanes::kWidth];
+  search.chunk.store(chunks);
+  const std::uint32_t closest = bits(search.squared <= Lanes::all(search.best));
+  const int lane = closest != 0 ? __builtin_ctz(closest) : 0;  // none where every distance overflowed
+  return static_cast<std::int32_t>(chunks[lane]) * Lanes::kWidth + lane;
 }
 
 }  // namespace a2p::A2P_ISA_NAMESPACE

@@ -21,6 +21,9 @@ inline constexpr std::int32_t kSlabs = 64;
 // Rows of a cluster's frames; see cpu/nearest.h.
 inline constexpr std::int32_t kFrameRows = 15;
 
+// Points whose signed distances are asked for at once, at most.
+inline constexpr std::int32_t kSortedPoints = 1024;
+
 // Sets of clusters are bits in `word_count` words. A box overlaps an interval of an axis if it starts in or before
 // the slab of the interval's end, and ends in or after the slab of its start.
 struct PosedMesh {
@@ -30,6 +33,9 @@ struct PosedMesh {
   float* frames = nullptr;          // (cluster, kFrameRows, lane), made when a cluster is first visited
   std::uint8_t* has_frame = nullptr;
   ClusterBox* boxes = nullptr;
+  float* chunk_boxes = nullptr;      // (block, side, lane): lowest x, y, z, then highest, of the faces of one vector
+  float* block_boxes = nullptr;      // (row, side, lane): the same of the chunks of one vector
+  std::int32_t block_row_count = 0;  // of blocks with surface
   std::int32_t word_count = 0;
   std::uint64_t* starts = nullptr;   // (axis, slab, word) clusters whose box starts in this slab or before
   std::uint64_t* ends = nullptr;     // (axis, slab, word) clusters whose box ends in this slab or after

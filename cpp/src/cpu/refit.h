@@ -43,22 +43,55 @@ inline std::int32_t slab_of(const PosedMesh& mesh, int axis, float x) {
   return slab > 0 ? (slab < kSlabs - 1 ? static_cast<std::int32_t>(slab) : kSlabs - 1) : 0;
 }
 
+// Chunks of a cluster: as many faces as a vector has lanes.
+inline constexpr std::int32_t kChunks = kClusterSize / Lanes::kWidth;
+
+// Copies a cluster's corners and bounds its chunks, then all of it. Lanes of a chunk without a face of its own repeat
+// the cluster's last one.
 inline void gather_cluster(const PosedMesh& mesh, std::int32_t cluster) {
   const std::int32_t* offsets = mesh.topology.corners + cluster * 3 * kClusterSize;
   float* rows = mesh.corners + cluster * 9 * kClusterSize;
   ClusterBox& box = mesh.boxes[cluster];
   for (int axis = 0; axis < 3; ++axis) {
-    Lanes low = Lanes::gather(mesh.vertices + axis, offsets), high = low;
-    for (int corner = 0; corner < 3; ++corner) {
-      for (int lane = 0; lane < kClusterSize; lane += Lanes::kWidth) {
+    for (std::int32_t part = 0; part < kChunks; ++part) {
+      const int lane = part * Lanes::kWidth;
+      Lanes low, high;
+      for (int corner = 0; corner < 3; ++corner) {
         const Lanes x = Lanes::gather(mesh.vertices + axis, offsets + corner * kClusterSize + lane);
         x.store(rows + (3 * corner + axis) * kClusterSize + lane);
-        low = min(low, x);
-        high = max(high, x);
+        low = corner == 0 ? x : min(low, x);
+        high = corner == 0 ? x : max(high, x);
       }
+      const std::int32_t chunk = cluster * kChunks + part;
+      float* chunk_box = mesh.chunk_boxes + chunk / Lanes::kWidth * 6 * Lanes::kWidth + chunk % Lanes::kWidth;
+      const float least = lowest(low), most = highest(high);
+      chunk_box[axis * Lanes::kWidth] = least;
+      chunk_box[(3 + axis) * Lanes::kWidth] = most;
+      box.lowest[axis] = part == 0 || least < box.lowest[axis] ? least : box.lowest[axis];
+      box.highest[axis] = part == 0 || most > box.highest[axis] ? most : box.highest[axis];
     }
-    box.lowest[axis] = lowest(low);
-    box.highest[axis] = highest(high);
+  }
+}
+
+// Bounds each block of Lanes::kWidth chunks. Only surface is looked for by distance: boxes of caps, and those past the
+// end, are emptied.
+inline void bound_blocks(PosedMesh& mesh) {
+  const float empty[2] = {__builtin_inff(), -__builtin_inff()};
+  const std::int32_t chunk_count = mesh.topology.surface_cluster_count * kChunks,
+                     block_count = (chunk_count + Lanes::kWidth - 1) / Lanes::kWidth;
+  mesh.block_row_count = (block_count + Lanes::kWidth - 1) / Lanes::kWidth;
+  for (std::int32_t chunk = chunk_count; chunk < block_count * Lanes::kWidth; ++chunk) {
+    float* chunk_box = mesh.chunk_boxes + chunk / Lanes::kWidth * 6 * Lanes::kWidth + chunk % Lanes::kWidth;
+    for (int side = 0; side < 6; ++side) chunk_box[side * Lanes::kWidth] = empty[side / 3];
+  }
+  for (std::int32_t block = 0; block < mesh.block_row_count * Lanes::kWidth; ++block) {
+    float* block_box = mesh.block_boxes + block / Lanes::kWidth * 6 * Lanes::kWidth + block % Lanes::kWidth;
+    for (int side = 0; side < 6; ++side) {
+      const float* sides = mesh.chunk_boxes + (block * 6 + side) * Lanes::kWidth;
+      const bool is_past = block >= block_count;
+      block_box[side * Lanes::kWidth] =
+          is_past ? empty[side / 3] : side < 3 ? lowest(Lanes::load(sides)) : highest(Lanes::load(sides));
+    }
   }
 }
 
@@ -98,6 +131,7 @@ inline void refit(PosedMesh& mesh) {
     set_tolerances(mesh.boxes[cluster]);
     mesh.has_frame[cluster] = 0;
   }
+  bound_blocks(mesh);
   index_slabs(mesh);
 }
 

@@ -10,8 +10,8 @@
 namespace a2p {
 namespace {
 
-// Points that are answered in one go. Searches start where the point before ended, so the cut is part of the result.
-constexpr std::int64_t kBlock = 512;
+// Points that are answered in one go. Points near each other share a search, so the cut is part of the result.
+constexpr std::int64_t kBlock = kSortedPoints;
 
 }  // namespace
 
