@@ -84,8 +84,9 @@ def evaluate_part(
 def measure(cases: Sequence[tuple[Point, Pairs]], *, budget_s: float) -> list[Point]:
     """Returns the points with their times; the cases take turns."""
     functions = {}
+    topologies = {id(pairs): pairs.native_topologies() for _, pairs in cases}
     for index, (point, pairs) in enumerate(cases):
-        evaluate = core.PenetrationPair(*pairs.native_topologies())
+        evaluate = core.PenetrationPair(*topologies[id(pairs)])
         functions[str(index)] = partial(evaluate_part, evaluate, parts(pairs, point.batch), point.threads)
     timings = take_turns(functions, rounds=50, budget_s=budget_s)
     return [
@@ -123,7 +124,7 @@ def main() -> None:
     """Reads the arguments, measures, writes and prints."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description="Time against size.")
     parser.add_argument("--out", type=Path, default=Path("out/scaling"), help="folder for scaling.json and scaling.png")
-    parser.add_argument("--budget-s", type=float, default=2.0, help="time for each point")
+    parser.add_argument("--budget-s", type=float, default=1.0, help="time for each point")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     machine = Machine.here()

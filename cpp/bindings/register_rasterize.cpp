@@ -42,7 +42,7 @@ void require_size(std::int64_t side, const char* name) {
 
 std::tuple<py::array_t<std::int32_t>, py::array_t<float>, py::array_t<float>> rasterize(
     py::handle vertices_in, py::handle faces_in, py::handle cameras_in, std::int32_t width, std::int32_t height,
-    double near, std::int32_t threads) {
+    double near, int threads) {
   const auto vertices = as_input<float>(vertices_in, "vertices", {"b", "v", 3});
   const auto faces = as_input<std::int32_t>(faces_in, "faces", {"f", 3});
   const auto cameras = as_input<double>(cameras_in, "cameras", {vertices.length(0), 4});
@@ -52,6 +52,7 @@ std::tuple<py::array_t<std::int32_t>, py::array_t<float>, py::array_t<float>> ra
   require_size(width, "width");
   require_size(height, "height");
   if (!(near > 0.0)) throw py::value_error("near must be positive; got " + std::to_string(near) + ". Use 0.01.");
+  const std::int32_t thread_limit = a2p::bindings::as_threads(threads);
   const std::int64_t batch = vertices.length(0), count = vertices.length(1);
   const std::int64_t pixels = std::int64_t{width} * height;
   auto face = make_output<std::int32_t>({batch, height, width});
@@ -69,13 +70,13 @@ std::tuple<py::array_t<std::int32_t>, py::array_t<float>, py::array_t<float>> ra
   }
   {
     py::gil_scoped_release nogil;  // no Python object is touched in this block
-    a2p::rasterize(jobs, near, threads);
+    a2p::rasterize(jobs, near, thread_limit);
   }
   return {std::move(face), std::move(weights), std::move(depth)};
 }
 
 py::array_t<float> resolve(py::handle faces_in, py::handle values_in, py::handle face_in, py::handle weights_in,
-                           std::int32_t samples, std::int32_t threads) {
+                           std::int32_t samples, int threads) {
   const auto values = as_input<float>(values_in, "values", {"b", "v", "c"});
   const auto faces = as_input<std::int32_t>(faces_in, "faces", {"f", 3});
   const auto face = as_input<std::int32_t>(face_in, "face", {values.length(0), "h", "w"});
@@ -91,6 +92,7 @@ py::array_t<float> resolve(py::handle faces_in, py::handle values_in, py::handle
     throw py::value_error("face must hold indices of faces, or -1; got " + std::to_string(seen) +
                           ". Give the faces that were rasterized.");
   }
+  const std::int32_t thread_limit = a2p::bindings::as_threads(threads);
   const std::int64_t height = face.length(1) / samples, width = face.length(2) / samples;
   const std::int64_t pixels = height * width, sampled = pixels * samples * samples;
   auto output = make_output<float>({batch, height, width, channels});
@@ -107,7 +109,7 @@ py::array_t<float> resolve(py::handle faces_in, py::handle values_in, py::handle
     a2p::resolve(jobs,
                  {static_cast<std::int32_t>(width), static_cast<std::int32_t>(height),
                   static_cast<std::int32_t>(channels), samples},
-                 threads);
+                 thread_limit);
   }
   return output;
 }

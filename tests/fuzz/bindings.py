@@ -58,6 +58,10 @@ _NAMES = [
     "width",
     "height",
     "near",
+    "columns",
+    "max_distance",
+    "max_cosine",
+    "rho",
     "values",
     "face",
     "samples",
@@ -182,6 +186,22 @@ def _resolve(choices: Choices) -> object:
     )
 
 
+def _measures(choices: Choices) -> object:
+    counts = choices.integer(10), choices.integer(10)
+    positions = [array(choices, (count, 3), np.float64) for count in counts]
+    faces = [array(choices, (choices.integer(12) if n else 0, 3), np.int64, below=n) for n in counts]
+    meshes = (positions[0], faces[0], positions[1], faces[1])
+    which = choices.integer(4)
+    if which == 0:
+        return core.intersection_volume(*meshes, columns=choices.pick([4, 1, 0, -1, 2**40]))
+    if which == 1:
+        return core.surface_distance(*meshes)
+    if which == 2:
+        return core.winding_number(positions[1], positions[0], faces[0], threads=_options(choices)["threads"])
+    numbers = {name: choices.number() for name in ("max_distance", "max_cosine", "rho")}
+    return core.vertex_collisions(*meshes, **numbers)
+
+
 def _settings(choices: Choices) -> object:
     before = core.thread_count()
     try:
@@ -200,6 +220,7 @@ ENTRY_POINTS: tuple[Callable[[Choices], object], ...] = (
     _fused,
     _rasterize,
     _resolve,
+    _measures,
     _topology,
     _settings,
 )

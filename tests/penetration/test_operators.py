@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from a2p.penetration import DepthLoss, penetration_depth, signed_distance
+from a2p.penetration import DepthLoss, operators, penetration_depth, signed_distance
 from a2p.penetration.backends import reference
 from a2p.penetration.backends.contract import Surface
 from tests.penetration.meshes import box, random_star
@@ -39,6 +39,36 @@ def test_the_loss_compiles_into_one_graph_with_its_gradient() -> None:
     """)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_pytorchs_own_check_passes_both_operators() -> None:
+    """Schema, autograd registration, shapes for tracing, and tracing with dynamic shapes, of a batch of two."""
+    a, b = random_star(1, subdivisions=1), box(0.06, 0.06, 0.06)
+    vertices = [torch.stack([m.vertices, m.vertices + 0.01]).float().requires_grad_() for m in (a, b)]
+    surfaces = [part for m in (a, b) for part in (m.topology.faces, m.topology.is_cap)]
+    checks = ("test_schema", "test_autograd_registration", "test_faketensor")
+    torch.library.opcheck(operators.penetration, (*vertices, *surfaces, "squared", 1e-3, "cpu"), test_utils=checks)
+    torch.library.opcheck(operators.locate, (*vertices, *surfaces[2:], "cpu"), test_utils=checks)
+
+
+def test_the_short_way_is_the_operators() -> None:
+    a, b = random_star(1, subdivisions=1), box(0.06, 0.06, 0.06)
+    leaves = [m.vertices[None].float().requires_grad_() for m in (a, b)]
+    surfaces = [part for m in (a, b) for part in (m.topology.faces, m.topology.is_cap)]
+    pairs = (
+        (operators.penetration, operators.evaluate_penetration, (*leaves, *surfaces, "huber", 1e-3, "cpu")),
+        (operators.locate, operators.evaluate_locate, (*leaves, *surfaces[2:], "cpu")),
+    )
+    for operator, short, arguments in pairs:
+        expected, actual = operator(*arguments), short(*arguments)
+        for left, right in zip(expected, actual, strict=True):
+            assert torch.equal(left, right)
+        gradients = [torch.autograd.grad(found[0].sum(), leaves) for found in (expected, actual)]
+        assert any(gradient.any() for gradient in gradients[0])
+        for left, right in zip(*gradients, strict=True):
+            assert torch.equal(left, right)
+        with torch.no_grad():
+            assert all(torch.equal(left, right) for left, right in zip(expected, short(*arguments), strict=True))
 
 
 @pytest.mark.skipif(not hasattr(torch.library, "register_vmap"), reason="needs torch.library.register_vmap (2.5)")

@@ -7,6 +7,7 @@ import pytest
 
 from a2p import Camera
 from a2p.errors import MeshError
+from a2p.native import core
 from a2p.render.rasterize import Raster, rasterize
 from tests.tolerances import RASTER_CLIPPED_RELATIVE, RASTER_DEPTH_M
 
@@ -172,6 +173,12 @@ def test_a_batch_with_a_camera_each_equals_its_images_one_by_one() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 5])
+def test_a_negative_number_of_threads_is_refused() -> None:
+    nothing = np.zeros((0, 3, 3), np.float32), np.zeros((1, 3), np.int32), np.zeros((0, 4))
+    with pytest.raises(ValueError, match="threads must be at least 0; got -1"):
+        core.rasterize(*nothing, width=4, height=4, near=0.01, threads=-1)
+
+
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_the_number_of_threads_changes_no_bit(batch: int, threads: int) -> None:
     rng = np.random.default_rng(1)

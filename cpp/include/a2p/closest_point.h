@@ -11,7 +11,8 @@ struct TrianglePoint {
   T squared_distance{};
 };
 
-// T is a floating-point type, or a vector of them with one triangle and point a lane: every choice below is a selection.
+// T is a floating-point type, or a vector of them with one triangle and point a lane: every choice below is a
+// selection.
 
 // Returns where on the segment from a to b the point closest to p lies, as a share in [0, 1] of the way.
 template <typename T>
@@ -35,22 +36,23 @@ A2P_HD TrianglePoint<T> closest_on_triangle(const Vec3<T>& p, const Vec3<T>& a, 
     return dot(offset, offset);
   };
   const T share_ab = closest_share(p, a, b), share_bc = closest_share(p, b, c), share_ca = closest_share(p, c, a);
-  T wb = share_ab, wc = zero, squared = squared_distance_at(wb, wc);
-  const auto consider = [&](const auto& is_better, const T& other_wb, const T& other_wc, const T& other_squared) {
-    wb = is_better ? other_wb : wb;
-    wc = is_better ? other_wc : wc;
-    squared = is_better ? other_squared : squared;
+  TrianglePoint<T> best{{one - share_ab, share_ab, zero}, squared_distance_at(share_ab, zero)};
+  const auto consider = [&](const auto& is_better, const Vec3<T>& weights, const T& squared) {
+    best.weights.x = is_better ? weights.x : best.weights.x;
+    best.weights.y = is_better ? weights.y : best.weights.y;
+    best.weights.z = is_better ? weights.z : best.weights.z;
+    best.squared_distance = is_better ? squared : best.squared_distance;
   };
   const T on_bc = squared_distance_at(one - share_bc, share_bc), on_ca = squared_distance_at(zero, one - share_ca);
-  consider(on_bc < squared, one - share_bc, share_bc, on_bc);
-  consider(on_ca < squared, zero, one - share_ca, on_ca);
+  consider(on_bc < best.squared_distance, Vec3<T>{zero, one - share_bc, share_bc}, on_bc);
+  consider(on_ca < best.squared_distance, Vec3<T>{share_ca, zero, one - share_ca}, on_ca);
   const Vec3<T> normal = cross(ab, ac);
   const T normal_squared = dot(normal, normal), divisor = normal_squared > zero ? normal_squared : one;
   const T foot_wb = dot(cross(ap, ac), normal) / divisor, foot_wc = dot(cross(ab, ap), normal) / divisor;
-  const auto is_inside =
-      (normal_squared > zero) & (foot_wb >= zero) & (foot_wc >= zero) & (one - foot_wb - foot_wc >= zero);
-  consider(is_inside, foot_wb, foot_wc, squared_distance_at(foot_wb, foot_wc));
-  return {{one - wb - wc, wb, wc}, squared};
+  const T foot_wa = one - foot_wb - foot_wc;
+  const auto is_inside = (normal_squared > zero) & (foot_wa >= zero) & (foot_wb >= zero) & (foot_wc >= zero);
+  consider(is_inside, Vec3<T>{foot_wa, foot_wb, foot_wc}, squared_distance_at(foot_wb, foot_wc));
+  return best;
 }
 
 }  // namespace a2p

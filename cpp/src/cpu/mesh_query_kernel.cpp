@@ -41,19 +41,20 @@ void add_gradient(const PosedMesh& mesh, const SurfacePoints& surface, int lane,
 }
 
 // Writes what is asked for about points inside the mesh, and returns the sum of their penalties.
-double charge_points(const PosedMesh& mesh, const LocatedPoints& points, const DepthLoss& loss,
+double charge_points(const PosedMesh& mesh, LocatedPoints& points, const std::int32_t* indices, const DepthLoss& loss,
                      const QueryOutput& output) {
   const SurfacePoints surface = surface_points(mesh, points);
   double total = 0;
-  for (int i = 0; i < points.count; ++i) {
-    const std::int32_t index = points.index[i];
-    const Penalty charged = penalty(loss, surface.squared_distance[i]);
+  for (int i = 0; i < points.count;) {
+    const int at = closest_of_point(points, surface, i);
+    const std::int32_t index = indices[points.slot[at]];
+    const Penalty charged = penalty(loss, surface.squared_distance[at]);
     if (output.distance != nullptr) {
-      output.distance[index] = static_cast<float>(__builtin_sqrt(surface.squared_distance[i]));
+      output.distance[index] = static_cast<float>(__builtin_sqrt(surface.squared_distance[at]));
     }
-    write_hit(mesh, points.face[i], surface, i, index, output);
+    write_hit(mesh, points.face[at], surface, at, index, output);
     if (output.gradient != nullptr) {
-      add_gradient(mesh, surface, i, charged.slope_over_depth, output.gradient + 3 * index);
+      add_gradient(mesh, surface, at, charged.slope_over_depth, output.gradient + 3 * index);
     }
     total += charged.value;
   }
@@ -66,12 +67,13 @@ double charge_group(const PosedMesh& mesh, const PointGroup& group, std::uint32_
   double total = 0;
   while (inside != 0) {
     LocatedPoints points;
-    for (; inside != 0 && points.count < Lanes::kWidth; inside &= inside - 1) {
+    for (; inside != 0 && points.has_room(); inside &= inside - 1) {
       const int i = __builtin_ctz(inside);
-      face = nearest_face<Frames::kLazy>(mesh, group.point(i), face);
-      points.append(group.point(i), indices[i], face);
+      const Candidates candidates = nearest_faces<Frames::kLazy>(mesh, group.point(i), face);
+      face = candidates.faces[0];
+      points.append(group.point(i), i, candidates);
     }
-    total += charge_points(mesh, points, loss, output);
+    total += charge_points(mesh, points, indices, loss, output);
   }
   return total;
 }
@@ -79,27 +81,29 @@ double charge_group(const PosedMesh& mesh, const PointGroup& group, std::uint32_
 // Writes the signed distances of a group's points, those `inside` negative. `face` is as above.
 void write_distances(const PosedMesh& mesh, const PointGroup& group, std::int32_t count, std::uint32_t inside,
                      const std::int32_t* indices, const QueryOutput& output, std::int32_t& face) {
-  for (int first = 0; first < count; first += Lanes::kWidth) {
+  for (int next = 0; next < count;) {
     LocatedPoints points;
-    for (int i = first; i < count && i < first + Lanes::kWidth; ++i) {
-      face = nearest_face<Frames::kReady>(mesh, group.point(i), face);
-      points.append(group.point(i), indices[i], face);
+    for (; next < count && points.has_room(); ++next) {
+      const Candidates candidates = nearest_faces<Frames::kReady>(mesh, group.point(next), face);
+      face = candidates.faces[0];
+      points.append(group.point(next), next, candidates);
     }
     const SurfacePoints surface = surface_points(mesh, points);
-    for (int i = 0; i < points.count; ++i) {
-      const double distance = __builtin_sqrt(surface.squared_distance[i]);
-      output.distance[points.index[i]] =
-          static_cast<float>((inside >> (first + i) & 1) != 0 ? -distance : distance);
-      write_hit(mesh, points.face[i], surface, i, points.index[i], output);
+    for (int i = 0; i < points.count;) {
+      const int at = closest_of_point(points, surface, i);
+      const double distance = __builtin_sqrt(surface.squared_distance[at]);
+      const bool is_inside = (inside >> points.slot[at] & 1) != 0;
+      output.distance[indices[points.slot[at]]] = static_cast<float>(is_inside ? -distance : distance);
+      write_hit(mesh, points.face[at], surface, at, indices[points.slot[at]], output);
     }
   }
 }
 
-// Orders points by the cells of a lattice that they lie in, along G. M. Morton's curve (1966), so that those in turn are
-// near each other. Requires at most kSortedPoints.
+// Orders points by the cells of a lattice that they lie in, along G. M. Morton's curve (1966), so that those in turn
+// are near each other. Requires at most kSortedPoints.
 void sort_points(const float* points, std::int32_t count, std::int32_t* order) {
   constexpr int kBits = 4, kCells = 1 << kBits;
-  constexpr std::uint16_t kSpread[kCells] = {0,     01,     010,     011,     0100,     0101,     0110,     0111,
+  constexpr std::uint16_t kSpread[kCells] = {0,     01,    010,   011,   0100,  0101,  0110,  0111,
                                              01000, 01001, 01010, 01011, 01100, 01101, 01110, 01111};
   float low[3], high[3], scale[3];
   bound(points, count, low, high);

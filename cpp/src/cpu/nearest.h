@@ -189,10 +189,31 @@ inline void visit_agenda(const PosedMesh& mesh, std::int32_t seen, Agenda& agend
   agenda.block_count = 0;
 }
 
-// Returns the face closest to p, as 16 times the cluster plus the lane. `seed` is a face to look at first, best one that
-// is near. Requires a surface cluster.
+// The faces that may be closest, as 16 times the cluster plus the lane: all that are as close as the closest one up to
+// rounding, among those that were the best of their lane.
+struct Candidates {
+  std::int32_t faces[Lanes::kWidth];
+  int count = 0;
+};
+
+inline Candidates candidates_of(const Search& search) {
+  alignas(64) float chunks[Lanes::kWidth];
+  search.chunk.store(chunks);
+  Candidates candidates;
+  const float limit = search.best * (1 + 16 * kEpsilon);
+  for (std::uint32_t close = bits(search.squared <= Lanes::all(limit)); close != 0; close &= close - 1) {
+    const int lane = __builtin_ctz(close);
+    candidates.faces[candidates.count++] = static_cast<std::int32_t>(chunks[lane]) * Lanes::kWidth + lane;
+  }
+  // Where every distance overflowed or is NaN, any face is an answer.
+  if (candidates.count == 0)
+    candidates.faces[candidates.count++] = static_cast<std::int32_t>(chunks[0]) * Lanes::kWidth;
+  return candidates;
+}
+
+// Returns the faces closest to p. `seed` is a face to look at first, best one that is near. Requires a surface cluster.
 template <Frames kFrames>
-inline std::int32_t nearest_face(const PosedMesh& mesh, const Vec3<float>& p, std::int32_t seed) {
+inline Candidates nearest_faces(const PosedMesh& mesh, const Vec3<float>& p, std::int32_t seed) {
   Search search{.point = {Lanes::all(p.x), Lanes::all(p.y), Lanes::all(p.z)}};
   const std::int32_t first = seed / Lanes::kWidth;
   search.chunk = Lanes::all(static_cast<float>(first));
@@ -212,11 +233,7 @@ inline std::int32_t nearest_face(const PosedMesh& mesh, const Vec3<float>& p, st
     }
   }
   visit_agenda<kFrames>(mesh, first, agenda, search);
-  alignas(64) float chunks[Lanes::kWidth];
-  search.chunk.store(chunks);
-  const std::uint32_t closest = bits(search.squared <= Lanes::all(search.best));
-  const int lane = closest != 0 ? __builtin_ctz(closest) : 0;  // none where every distance overflowed
-  return static_cast<std::int32_t>(chunks[lane]) * Lanes::kWidth + lane;
+  return candidates_of(search);
 }
 
 }  // namespace a2p::A2P_ISA_NAMESPACE

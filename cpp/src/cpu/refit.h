@@ -7,13 +7,13 @@ namespace a2p::A2P_ISA_NAMESPACE {
 
 inline constexpr float kEpsilon = 0x1p-23f;
 
-// Writes the bounding box of `count` points, at least one.
+// Writes the bounding box of `count` points; without points it is empty, at the origin.
 inline void bound(const float* points, std::int32_t count, float (&lowest)[3], float (&highest)[3]) {
   const auto widen = [&](int axis, float low, float high) {
     lowest[axis] = low < lowest[axis] ? low : lowest[axis];
     highest[axis] = high > highest[axis] ? high : highest[axis];
   };
-  for (int axis = 0; axis < 3; ++axis) lowest[axis] = highest[axis] = points[axis];
+  for (int axis = 0; axis < 3; ++axis) lowest[axis] = highest[axis] = count > 0 ? points[axis] : 0;
   constexpr int kStep = 3 * Lanes::kWidth;  // floats; coordinate i of three vectors is of axis i % 3
   const std::int32_t size = 3 * count;
   std::int32_t i = 0;
@@ -89,8 +89,9 @@ inline void bound_blocks(PosedMesh& mesh) {
     for (int side = 0; side < 6; ++side) {
       const float* sides = mesh.chunk_boxes + (block * 6 + side) * Lanes::kWidth;
       const bool is_past = block >= block_count;
-      block_box[side * Lanes::kWidth] =
-          is_past ? empty[side / 3] : side < 3 ? lowest(Lanes::load(sides)) : highest(Lanes::load(sides));
+      block_box[side * Lanes::kWidth] = is_past    ? empty[side / 3]
+                                        : side < 3 ? lowest(Lanes::load(sides))
+                                                   : highest(Lanes::load(sides));
     }
   }
 }

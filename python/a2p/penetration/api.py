@@ -59,9 +59,9 @@ def penetration_depth(
     _require_count("vertices_a", a, topology_a)
     _require_count("vertices_b", b, topology_b)
     chosen = resolve(backend, a.device.type)
-    total, depth_a, depth_b, _, _ = operators.penetration(
-        a.reshape(-1, *a.shape[-2:]),
-        b.reshape(-1, *b.shape[-2:]),
+    total, depth_a, depth_b, _, _ = operators.evaluate_penetration(
+        _flattened(a),
+        _flattened(b),
         topology_a.faces,
         topology_a.is_cap,
         topology_b.faces,
@@ -70,10 +70,11 @@ def penetration_depth(
         loss.scale,
         chosen,
     )
-    batch = a.shape[:-2]
-    return PenetrationDepth(
-        depth_a.detach().reshape(a.shape[:-1]), depth_b.detach().reshape(b.shape[:-1]), total.reshape(batch), chosen
-    )
+    depth_a, depth_b = depth_a.detach(), depth_b.detach()
+    if a.dim() != 3:
+        depth_a, depth_b = depth_a.reshape(a.shape[:-1]), depth_b.reshape(b.shape[:-1])
+        total = total.reshape(a.shape[:-2])
+    return PenetrationDepth(depth_a, depth_b, total, chosen)
 
 
 def signed_distance(
@@ -96,14 +97,19 @@ def signed_distance(
             "Expand the one that is shared."
         )
     _require_count("vertices", v, topology)
-    distance: Tensor = operators.locate(
-        p.reshape(-1, *p.shape[-2:]),
-        v.reshape(-1, *v.shape[-2:]),
+    distance = operators.evaluate_locate(
+        _flattened(p),
+        _flattened(v),
         topology.faces,
         topology.is_cap,
         resolve(backend, p.device.type),
     )[0]
-    return distance.reshape(p.shape[:-1])
+    return distance if p.dim() == 3 else distance.reshape(p.shape[:-1])
+
+
+def _flattened(positions: Tensor) -> Tensor:
+    """Returns the positions with one batch dimension; they are left alone where they have it, for autograd's sake."""
+    return positions if positions.dim() == 3 else positions.reshape(-1, *positions.shape[-2:])
 
 
 def _positions(name: str, value: AnyArray) -> Tensor:

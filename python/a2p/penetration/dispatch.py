@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Literal, cast
@@ -24,9 +25,14 @@ def backend_named(name: str) -> Backend:
     return cast(Backend, import_module(f"a2p.penetration.backends.{name}"))
 
 
+@cache
+def _comes_with_build(name: str) -> bool:
+    return find_spec(f"a2p.penetration.backends.{name}") is not None
+
+
 def reason_unavailable(name: str, device: torch.device) -> str | None:
     """Returns why a backend cannot handle tensors on `device` here, or None if it can."""
-    if name in NAMES and find_spec(f"a2p.penetration.backends.{name}") is None:
+    if name in NAMES and not _comes_with_build(name):
         return "this build comes without it."
     return backend_named(name).reason_unavailable(device)
 
@@ -44,7 +50,7 @@ def resolve(name: str, device_type: str) -> str:
     """
     device = torch.device(device_type)
     if name == "auto":
-        return runnable_backends(device)[0]
+        return next(each for each in NAMES if reason_unavailable(each, device) is None)
     reason = reason_unavailable(name, device)
     if reason is not None:
         raise BackendError(

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from a2p.errors import ShapeError
 from a2p.penetration.backends.contract import Surface
@@ -29,6 +30,20 @@ def require_finite(name: str, tensor: Tensor) -> None:
         )
 
 
+def _looks_itself(backend: str, tensor: Tensor) -> bool:
+    """Returns whether the backend refuses positions that are not finite, without saying whose they are."""
+    return backend == "cpu" and tensor.dtype == torch.float32
+
+
+def _require_all_finite(positions: dict[str, Tensor]) -> None:
+    for name, tensor in positions.items():
+        require_finite(name, tensor)
+
+
+def _narrowed(values: Tensor, like: Tensor) -> Tensor:
+    return values if values.dtype == like.dtype else values.to(like.dtype)
+
+
 def _penetration(  # noqa: PLR0913 (an operator takes no structures)
     vertices_a: Tensor,
     vertices_b: Tensor,
@@ -40,14 +55,22 @@ def _penetration(  # noqa: PLR0913 (an operator takes no structures)
     loss_scale: float,
     backend: str,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    require_finite("vertices_a", vertices_a)
-    require_finite("vertices_b", vertices_b)
-    values = backend_named(backend).penetration(
-        vertices_a, vertices_b, Surface(faces_a, is_cap_a), Surface(faces_b, is_cap_b), DepthLoss(loss_kind, loss_scale)
+    surfaces = Surface(faces_a, is_cap_a), Surface(faces_b, is_cap_b)
+    positions = {"vertices_a": vertices_a, "vertices_b": vertices_b}
+    if not _looks_itself(backend, vertices_a):
+        _require_all_finite(positions)
+    try:
+        values = backend_named(backend).penetration(vertices_a, vertices_b, *surfaces, DepthLoss(loss_kind, loss_scale))
+    except ShapeError:
+        _require_all_finite(positions)
+        raise
+    return (
+        _narrowed(values.loss, vertices_a),
+        _narrowed(values.depth_a, vertices_a),
+        _narrowed(values.depth_b, vertices_a),
+        _narrowed(values.gradient_a, vertices_a),
+        _narrowed(values.gradient_b, vertices_a),
     )
-    tensors = (values.loss, values.depth_a, values.depth_b, values.gradient_a, values.gradient_b)
-    loss, depth_a, depth_b, gradient_a, gradient_b = (tensor.to(vertices_a.dtype) for tensor in tensors)
-    return loss, depth_a, depth_b, gradient_a, gradient_b
 
 
 penetration = torch.library.custom_op(
@@ -93,13 +116,42 @@ def _penetration_backward(ctx: Any, grad_loss: Tensor | None, *grad_others: Tens
 penetration.register_autograd(_penetration_backward, setup_context=_save_gradients)
 
 
+class _Penetration(torch.autograd.Function):
+    """The operator `penetration` without PyTorch's dispatch, which costs more than the kernel."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
+        """Returns what the operator returns."""
+        output = _penetration(*inputs)
+        _save_gradients(ctx, inputs, output)
+        return output
+
+    backward = staticmethod(_penetration_backward)
+
+
+def evaluate_penetration(vertices_a: Tensor, vertices_b: Tensor, *others: Any) -> tuple[Tensor, ...]:
+    """Returns what `penetration` returns for the same arguments, by the shortest way that does."""
+    if not _is_plain(vertices_a, vertices_b):
+        operator: tuple[Tensor, ...] = penetration(vertices_a, vertices_b, *others)
+        return operator
+    if not (torch.is_grad_enabled() and (vertices_a.requires_grad or vertices_b.requires_grad)):
+        return _penetration(vertices_a, vertices_b, *others)
+    outputs: tuple[Tensor, ...] = _Penetration.apply(vertices_a, vertices_b, *others)  # type: ignore[no-untyped-call]
+    return outputs
+
+
 def _locate(
     points: Tensor, vertices: Tensor, faces: Tensor, is_cap: Tensor, backend: str
 ) -> tuple[Tensor, Tensor, Tensor]:
-    require_finite("points", points)
-    require_finite("vertices", vertices)
-    located = backend_named(backend).locate(points, vertices, Surface(faces, is_cap))
-    return located.distance.to(points.dtype), located.face.to(torch.int64), located.weights.to(points.dtype)
+    positions = {"points": points, "vertices": vertices}
+    if not _looks_itself(backend, points):
+        _require_all_finite(positions)
+    try:
+        located = backend_named(backend).locate(points, vertices, Surface(faces, is_cap))
+    except ShapeError:
+        _require_all_finite(positions)
+        raise
+    return _narrowed(located.distance, points), located.face.to(torch.int64), _narrowed(located.weights, points)
 
 
 locate = torch.library.custom_op(
@@ -144,6 +196,38 @@ def _locate_backward(ctx: Any, grad_distance: Tensor | None, *grad_others: Tenso
 
 
 locate.register_autograd(_locate_backward, setup_context=_save_closest)
+
+
+class _Locate(torch.autograd.Function):
+    """The operator `locate` without PyTorch's dispatch."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
+        """Returns what the operator returns."""
+        output = _locate(*inputs)
+        ctx.mark_non_differentiable(output[1])
+        _save_closest(ctx, inputs, output)
+        return output
+
+    backward = staticmethod(_locate_backward)
+
+
+def evaluate_locate(points: Tensor, vertices: Tensor, *others: Any) -> tuple[Tensor, ...]:
+    """Returns what `locate` returns for the same arguments, by the shortest way that does."""
+    if not _is_plain(points, vertices):
+        operator: tuple[Tensor, ...] = locate(points, vertices, *others)
+        return operator
+    if not (torch.is_grad_enabled() and (points.requires_grad or vertices.requires_grad)):
+        return _locate(points, vertices, *others)
+    outputs: tuple[Tensor, ...] = _Locate.apply(points, vertices, *others)  # type: ignore[no-untyped-call]
+    return outputs
+
+
+def _is_plain(*tensors: Tensor) -> bool:
+    """Returns whether nothing traces, transforms or wraps these tensors, so that no operator needs to be seen."""
+    if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
+        return False
+    return torch._C._len_torch_dispatch_stack() == 0 and all(type(tensor) in (Tensor, Parameter) for tensor in tensors)
 
 
 def _batched(argument: Tensor, dim: int | None, size: int) -> Tensor:

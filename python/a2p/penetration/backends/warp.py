@@ -7,7 +7,7 @@ on a mesh does not reach the mesh's vertices. On CUDA it is summed atomically, i
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,8 +16,10 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from a2p.penetration.backends.contract import Located, PenetrationValues, Surface
+from a2p.penetration.backends.prepared import version_of
 from a2p.penetration.loss import DepthLoss
 
 _LOSS_KINDS = {"squared": 0, "huber": 1, "gmof": 2}
@@ -58,34 +60,40 @@ def _kernels() -> Any:
 
 @dataclass(frozen=True)
 class _OrderedSurface:
-    """The faces with those that are surface first, as Warp's kernels want them."""
+    """The faces with those that are surface first, as Warp's kernels want them, and what they were made from."""
 
     faces: Tensor
     surface_count: int
     original: Tensor
     """Where each face stood."""
-    key: Tensor
-    """The faces that this was made from; holding them keeps their address from being used again."""
+    is_cap: Tensor
+    versions: tuple[int, int]
+    meshes: list[Any] = field(default_factory=list)
+    """One for each pose of the largest batch so far, refitted again and again."""
 
 
-_surfaces: dict[tuple[int, str], _OrderedSurface] = {}
-_meshes: dict[tuple[int, str], list[Any]] = {}
+_surfaces: Any = WeakTensorKeyDictionary()
+"""Faces to their order on each device, for as long as the faces live."""
 
 
 def _ordered(surface: Surface, device: torch.device) -> _OrderedSurface:
-    key = (surface.faces.data_ptr(), str(device))
-    if key not in _surfaces:
-        order = torch.argsort(surface.is_cap.to(torch.int8), stable=True)
-        faces = surface.faces[order].to(device=device, dtype=torch.int32).contiguous()
-        count = int((~surface.is_cap).sum())
-        _surfaces[key] = _OrderedSurface(faces, count, order.to(device), surface.faces)
-    return _surfaces[key]
+    on_devices = _surfaces.setdefault(surface.faces, {})
+    known: _OrderedSurface | None = on_devices.get(str(device))
+    versions = version_of(surface.faces), version_of(surface.is_cap)
+    if known is not None and known.is_cap is surface.is_cap and known.versions == versions:
+        return known
+    order = torch.argsort(surface.is_cap.to(torch.int8), stable=True)
+    faces = surface.faces[order].to(device=device, dtype=torch.int32).contiguous()
+    count = int((~surface.is_cap).sum())
+    ordered = _OrderedSurface(faces, count, order.to(device), surface.is_cap, versions)
+    on_devices[str(device)] = ordered
+    return ordered
 
 
 def _posed(vertices: Tensor, ordered: _OrderedSurface) -> Any:
     """Returns the batch's meshes, refitted to their poses."""
     wp, kernels = _warp(), _kernels()
-    meshes = _meshes.setdefault((ordered.key.data_ptr(), str(vertices.device)), [])
+    meshes = ordered.meshes
     for i, pose in enumerate(vertices):
         points = wp.from_torch(pose, dtype=wp.vec3)
         if i == len(meshes):
