@@ -3,8 +3,8 @@
     python -m benchmarks.ablate_alignment --out OUT --pairs PAIRS --held-out HELD_OUT_PAIRS [--max-seconds 500]
 
 Four runs one after the other: baseline, + keypoints, + segmentation, + depth. The same command goes on where it was
-stopped; when all runs are through, the held-out pictures are measured and OUT/ablation.md is written. On one large GPU
-with 16 cores: --recipe compact_gpu --steps 500 --processes 14 takes about two minutes a run.
+stopped; when all runs are through, the held-out pictures are measured and OUT/ablation.md is written. For one large GPU
+with 16 cores: --recipe compact_gpu --steps 500 --processes 14.
 """
 
 from __future__ import annotations
