@@ -172,13 +172,13 @@ def test_a_batch_with_a_camera_each_equals_its_images_one_by_one() -> None:
         np.testing.assert_array_equal(together.weights[i], alone.weights)
 
 
-@pytest.mark.parametrize("batch", [1, 5])
 def test_a_negative_number_of_threads_is_refused() -> None:
     nothing = np.zeros((0, 3, 3), np.float32), np.zeros((1, 3), np.int32), np.zeros((0, 4))
     with pytest.raises(ValueError, match="threads must be at least 0; got -1"):
         core.rasterize(*nothing, width=4, height=4, near=0.01, threads=-1)
 
 
+@pytest.mark.parametrize("batch", [1, 5])
 @pytest.mark.parametrize("threads", [2, 3, 7])
 def test_the_number_of_threads_changes_no_bit(batch: int, threads: int) -> None:
     rng = np.random.default_rng(1)
