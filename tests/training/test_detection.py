@@ -56,7 +56,7 @@ def test_run_that_was_cut_into_slices_is_the_same_run(pairs: Path, tmp_path: Pat
     assert [row["kind"] for row in rows] == ["training"] * 4 + ["held_out"]
     assert all(np.isfinite(row[name]) for row in rows[:4] for name in ("centres", "boxes", "pointing"))
     with pytest.raises(ConfigError, match="of another recipe"):
-        train(replace(RECIPE, steps=5), tmp_path / "whole", pairs=pairs, device="cpu", threads=1)
+        train(replace(RECIPE, learning_rate=0.5), tmp_path / "whole", pairs=pairs, device="cpu", threads=1)
 
 
 def test_packaged_recipe_is_read_and_mistakes_in_recipes_are_named(tmp_path: Path) -> None:
