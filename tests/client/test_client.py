@@ -21,6 +21,7 @@ from PIL import Image
 
 import a2p
 from a2p.client import AsyncClient, Client, Retry, StreamedFrame, StreamSettings, Tls
+from a2p.client.codec import Ledger
 from a2p.errors import (
     AuthenticationError,
     BoxError,
@@ -308,3 +309,13 @@ def test_the_asyncio_stream_goes_on_over_a_new_connection() -> None:
         settled = asyncio.run(follow(up, stack))
     assert [one.frame_id for one in settled] == list(range(40))
     assert [one.missing for one in settled[20:]] == [None] * 20
+
+
+def test_frames_under_way_when_a_stream_is_refused_say_why() -> None:
+    """The refusal may come before or after the first frame has left: either way its reason is what is raised."""
+    ledger = Ledger(None)
+    ledger.frame(_image(1))
+    refused = AuthenticationError("a token is required.")
+    (lost,) = ledger.lost(refused)
+    assert (lost.frame_id, lost.missing, lost.error) == (0, "lost", refused)
+    assert not ledger.lost(refused)

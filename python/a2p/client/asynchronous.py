@@ -126,9 +126,9 @@ class AsyncClient:
                 return
             except grpc.aio.AioRpcError as error:
                 feed.stop()
-                for lost in feed.ledger.lost():
-                    yield lost
                 wait_s = next(waits_s, None) if is_worth_another_try(error) else None
+                for lost in feed.ledger.lost(exception_for(error) if wait_s is None else None):
+                    yield lost
                 if wait_s is None:
                     raise exception_for(error) from error
                 await asyncio.sleep(max(wait_s, asked_wait_s(error)))

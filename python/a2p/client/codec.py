@@ -181,8 +181,11 @@ class Ledger:
             missing: Missing = "rejected" if failed.code == _EXHAUSTED else "failed"
             yield StreamedFrame(failed.frame_id, None, missing, exception_for_frame(failed.code, failed.message))
 
-    def lost(self) -> list[StreamedFrame]:
-        """Returns the frames that were under way when the connection broke, and closes their account."""
+    def lost(self, failure: A2PError | None = None) -> list[StreamedFrame]:
+        """Returns the frames that were under way when the connection broke, and closes their account.
+
+        `failure` is why the stream ends; without it the stream goes on over another connection.
+        """
         with self._lock:
             frame_ids = list(self._open)
             self._open.clear()
@@ -191,7 +194,8 @@ class Ledger:
                 frame_id,
                 None,
                 "lost",
-                UnavailableError(
+                failure
+                or UnavailableError(
                     f"frame {frame_id} was under way when the connection broke. Send it again if it counts."
                 ),
             )

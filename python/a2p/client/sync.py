@@ -143,8 +143,8 @@ class Client:
                     return
                 except grpc.RpcError as error:
                     feed.stop()
-                    yield from feed.ledger.lost()
                     wait_s = next(waits_s, None) if is_worth_another_try(error) else None
+                    yield from feed.ledger.lost(exception_for(error) if wait_s is None else None)
                     if wait_s is None:
                         raise exception_for(error) from error
                     time.sleep(max(wait_s, asked_wait_s(error)))
