@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from a2p.alignment.network import AlignmentConfig, AlignmentNetwork
 from a2p.errors import WeightsError
+from a2p.weights_file import read_weights
 
 FORMAT = "a2p-alignment-1"
 _MAX_BYTES = 1024 * 2**20
@@ -111,21 +111,7 @@ def read_origin(path: str | PathLike[str]) -> AlignmentOrigin:
 
 
 def _read(source: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    if not source.is_file():
-        raise WeightsError(f"no weights file at {source}. Train one with `a2p train alignment`.")
-    if source.stat().st_size > _MAX_BYTES:
-        raise WeightsError(f"{source.name}: a weights file has at most {_MAX_BYTES >> 20} MiB. Choose another file.")
-    try:
-        with safe_open(source, framework="pt") as file:
-            metadata: dict[str, str] = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{source.name} is no complete safetensors file: {error}. Fetch it again.") from error
-    if metadata.get("format") != FORMAT:
-        raise WeightsError(
-            f"{source.name} must be of format {FORMAT!r}; got {metadata.get('format')!r}. It is of another network."
-        )
-    return tensors, metadata
+    return read_weights(source, form=FORMAT, most_bytes=_MAX_BYTES, trained_by="a2p train alignment")
 
 
 def _config(source: Path, metadata: dict[str, str]) -> AlignmentConfig:
