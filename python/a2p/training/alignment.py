@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from a2p.training.runs import (
     Worker,
     average,
     load_checkpoint,
+    plain_recipe,
     save_checkpoint,
     seed_of,
     write_log,
@@ -113,7 +114,7 @@ class AlignmentTrainer:
     @torch.no_grad()
     def save(self, folder: Path, commit: str) -> None:
         """Writes the checkpoint and the averaged weights."""
-        recipe = _plain(self.recipe)
+        recipe = plain_recipe(self.recipe)
         save_checkpoint(
             folder,
             {
@@ -137,7 +138,7 @@ class AlignmentTrainer:
 
     def resume(self, folder: Path) -> None:
         """Takes up the run in a folder, if there is one; the recipe must be the same."""
-        state = load_checkpoint(folder, _plain(self.recipe), self.worker.device)
+        state = load_checkpoint(folder, plain_recipe(self.recipe), self.worker.device)
         if state is None:
             return
         self.step = int(state["step"])
@@ -250,12 +251,6 @@ def _loop(trainer: AlignmentTrainer, out: Path, deadline: Deadline, commit: str)
 def _log(out: Path, trainer: AlignmentTrainer, kind: str, values: dict[str, float]) -> None:
     counts = {"step": trainer.step, "samples": trainer.step * trainer.recipe.batch, "kind": kind}
     write_log(out, {**counts, **values, "learning_rate": trainer.recipe.rate(trainer.step)})
-
-
-def _plain(recipe: AlignmentTraining) -> dict[str, object]:
-    """Returns a recipe as JSON would give it back."""
-    stored: dict[str, object] = json.loads(json.dumps(asdict(recipe)))
-    return stored
 
 
 def _start_from_imagenet(network: AlignmentNetwork) -> None:

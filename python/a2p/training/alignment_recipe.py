@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +11,7 @@ from a2p.alignment.losses import AlignmentLossWeights
 from a2p.alignment.network import AlignmentConfig
 from a2p.errors import ConfigError
 from a2p.training.hand_crops import CropSettings
+from a2p.training.runs import cosine_share, stored_recipe
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -107,13 +106,7 @@ class AlignmentTraining:
 
         `network` is "compact", "paper", or settings of a configuration.
         """
-        try:
-            stored: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, json.JSONDecodeError) as error:
-            raise ConfigError(f"{path} must be a recipe in JSON: {error}.") from error
-        unknown = stored.keys() - {entry.name for entry in fields(cls)}
-        if unknown:
-            raise ConfigError(f"{path} has unknown settings {sorted(unknown)}. Take them out.")
+        stored = stored_recipe(path, cls)
         try:
             return cls(**{name: _built(name, value) for name, value in stored.items()})
         except TypeError as error:
@@ -128,7 +121,7 @@ class AlignmentTraining:
             return self.learning_rate * (0.1 if done >= self.drop_at else 1.0)
         if self.schedule == "plateau":
             return self.learning_rate * max(0.01, min(1.0, (1.0 - done) / (1.0 - self.drop_at)))
-        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+        return self.learning_rate * cosine_share(done)
 
 
 def _built(name: str, value: Any) -> Any:

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +36,12 @@ from a2p.training.runs import (
     Deadline,
     Worker,
     average,
+    cosine_share,
     load_checkpoint,
+    plain_recipe,
     save_checkpoint,
     seed_of,
+    stored_recipe,
     write_log,
 )
 
@@ -87,19 +89,13 @@ class DetectionTraining:
 
     @classmethod
     def packaged(cls) -> DetectionTraining:
-        """Returns the recipe of the packaged weights."""
+        """Returns the recipe that comes with a2p."""
         return cls.read(Path(__file__).parent / "recipes" / "detection.json")
 
     @classmethod
     def read(cls, path: Path) -> DetectionTraining:
         """Returns the recipe in a JSON file; names that it lacks have their defaults."""
-        try:
-            stored: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, json.JSONDecodeError) as error:
-            raise ConfigError(f"{path} must be a recipe in JSON: {error}.") from error
-        unknown = stored.keys() - {entry.name for entry in fields(cls)}
-        if unknown:
-            raise ConfigError(f"{path} has unknown settings {sorted(unknown)}. Take them out.")
+        stored = stored_recipe(path, cls)
         kinds: dict[str, Any] = {"pose": PoseSettings, "camera": CameraSettings, "targets": TargetSettings}
         try:
             built = {
@@ -114,7 +110,7 @@ class DetectionTraining:
         if step < self.warm_up:
             return self.learning_rate * (step + 1) / self.warm_up
         done = min(1.0, (step - self.warm_up) / max(1, self.steps - self.warm_up))
-        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+        return self.learning_rate * cosine_share(done)
 
 
 def _as_tuples(settings: dict[str, Any]) -> dict[str, Any]:
@@ -196,7 +192,7 @@ class DetectionTrainer:
 
     def save(self, folder: Path, commit: str) -> None:
         """Writes the checkpoint and the averaged weights."""
-        recipe = _plain(self.recipe)
+        recipe = plain_recipe(self.recipe)
         save_checkpoint(
             folder,
             {
@@ -213,7 +209,7 @@ class DetectionTrainer:
 
     def resume(self, folder: Path) -> None:
         """Takes up the run in a folder, if there is one; the recipe must be the same."""
-        state = load_checkpoint(folder, _plain(self.recipe), self.worker.device)
+        state = load_checkpoint(folder, plain_recipe(self.recipe), self.worker.device)
         if state is None:
             return
         self.step = int(state["step"])
@@ -247,12 +243,6 @@ def _overlap_each_other(batch: DetectionBatch) -> Tensor:
     right, left = batch.boxes[:, 0], batch.boxes[:, 1]
     apart = (right[:, :2] >= left[:, 2:]) | (left[:, :2] >= right[:, 2:])
     return batch.present.all(dim=1) & ~apart.any(dim=1)
-
-
-def _plain(recipe: DetectionTraining) -> dict[str, object]:
-    """Returns a recipe as JSON would give it back."""
-    stored: dict[str, object] = json.loads(json.dumps(asdict(recipe)))
-    return stored
 
 
 def train(

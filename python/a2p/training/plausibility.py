@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -30,9 +28,11 @@ from a2p.training.runs import (
     Deadline,
     Worker,
     average,
+    cosine_share,
     load_checkpoint,
     save_checkpoint,
     seed_of,
+    stored_recipe,
     write_log,
 )
 
@@ -88,13 +88,7 @@ class PlausibilityTraining:
     @classmethod
     def read(cls, path: Path) -> PlausibilityTraining:
         """Returns the recipe in a JSON file; names that it lacks have their defaults."""
-        try:
-            stored: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, json.JSONDecodeError) as error:
-            raise ConfigError(f"{path} must be a recipe in JSON: {error}.") from error
-        unknown = stored.keys() - {entry.name for entry in fields(cls)}
-        if unknown:
-            raise ConfigError(f"{path} has unknown settings {sorted(unknown)}. Take them out.")
+        stored = stored_recipe(path, cls)
         for name, kind in (("denoiser", DenoiserConfig), ("loss", LossWeights)):
             stored[name] = kind(**stored.get(name, {}))
         return cls(**stored)
@@ -104,7 +98,7 @@ class PlausibilityTraining:
         if step < self.warm_up:
             return self.learning_rate * (step + 1) / self.warm_up
         done = (step - self.warm_up) / max(1, self.steps - self.warm_up)
-        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+        return self.learning_rate * cosine_share(done)
 
 
 class Trainer:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
@@ -17,7 +18,33 @@ from torch import nn
 
 from a2p.errors import ConfigError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.jsonl"
+
+
+def stored_recipe(path: Path, kind: type[DataclassInstance]) -> dict[str, Any]:
+    """Returns what a JSON file says of a recipe; every name must be one of the recipe's settings."""
+    try:
+        stored: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise ConfigError(f"{path} must be a recipe in JSON: {error}.") from error
+    unknown = stored.keys() - {entry.name for entry in fields(kind)}
+    if unknown:
+        raise ConfigError(f"{path} has unknown settings {sorted(unknown)}. Take them out.")
+    return stored
+
+
+def plain_recipe(recipe: DataclassInstance) -> dict[str, object]:
+    """Returns a recipe as JSON would give it back."""
+    stored: dict[str, object] = json.loads(json.dumps(asdict(recipe)))
+    return stored
+
+
+def cosine_share(done: float) -> float:
+    """Returns the share of the full learning rate when a share of the steps is done: from 1 to a hundredth."""
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
 @dataclass(frozen=True)
