@@ -151,6 +151,31 @@ def test_drop_oldest_keeps_the_newest_frame_and_reports_the_others() -> None:
         assert up.metric("a2p_frames_total", outcome="dropped") == 8
 
 
+def test_a_stream_that_waits_for_a_worker_gives_its_newest_frame() -> None:
+    backend = FakeBackend(gate=threading.Event())
+    with running(backend, workers=1) as up, raw_client(up.address) as client:
+        config = pb.StreamReconstructRequest(config=pb.StreamConfig(queue_policy=pb.QUEUE_POLICY_DROP_OLDEST))
+        senders = [_Sender(), _Sender()]
+        streams = [client.stream(iter(sender), timeout=20) for sender in senders]
+        for sender, answers in zip(senders, streams, strict=True):
+            sender.send(config)
+            next(answers)
+        senders[0].send_frames(0)
+        until(lambda: backend.calls == 1)
+        senders[1].send_frames(0)
+        until(lambda: up.metric("a2p_scheduler_waiting") == 1)
+        senders[1].send_frames(1, 2, 3)
+        until(lambda: _arrived(up) == 5)
+        assert backend.gate is not None
+        backend.gate.set()
+        for sender in senders:
+            sender.close()
+        assert [answer.result.frame_id for answer in streams[0]] == [0]
+        dropped, last = streams[1]
+        assert list(dropped.dropped.frame_ids) == [0, 1, 2]
+        assert last.result.frame_id == 3
+
+
 def test_reject_keeps_the_frames_that_wait_and_refuses_the_new_ones() -> None:
     backend = FakeBackend(gate=threading.Event())
     with running(backend, workers=1) as up, raw_client(up.address) as client:

@@ -89,7 +89,7 @@ def load_image(source: ImageInput, *, limits: ImageLimits | None = None) -> Load
     if isinstance(source, np.ndarray):
         return LoadedImage(_checked_array(source, limits), None)
     if isinstance(source, Image.Image):
-        return _from_pil(source, limits, "the PIL image")
+        return _from_pil(source, limits, "the image")
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _from_file(io.BytesIO(source), limits, f"the {len(source)} bytes given")
     if isinstance(source, (str, os.PathLike)):
@@ -100,15 +100,15 @@ def load_image(source: ImageInput, *, limits: ImageLimits | None = None) -> Load
     raise ImageError(f"an image must be {_FORMS}; got {type(source).__name__}. Convert it first.")
 
 
-def file_size_px(data: bytes, limits: ImageLimits, *, formats: tuple[str, ...]) -> tuple[int, int]:
-    """Returns an image file's width and height as its header states them, without decoding it.
+def opened_file(data: bytes, limits: ImageLimits, *, formats: tuple[str, ...]) -> Image.Image:
+    """Returns an image file of which only the header has been read; whatever uses its pixels decodes it.
 
     Raises:
         ImageError: The file is none of these formats (Pillow's names), or is not within the limits.
     """
-    with _opened(io.BytesIO(data), limits, f"the {len(data)} bytes given", formats) as image:
-        limits.check(image.width, image.height)
-        return image.width, image.height
+    image = _opened(io.BytesIO(data), limits, f"the {len(data)} bytes given", formats)
+    limits.check(image.width, image.height)
+    return image
 
 
 def _from_file(file: Path | io.BytesIO, limits: ImageLimits, what: str) -> LoadedImage:

@@ -44,19 +44,17 @@ class Slots:
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What a stream has to do next: tell of frames without a result, then reconstruct one, if there is one."""
+class Notes:
+    """Frames without a result, of which the client is to be told."""
 
-    dropped: tuple[int, ...]
+    dropped: tuple[int, ...] = ()
     """Ids of frames that gave way."""
-    rejected: tuple[tuple[int, int], ...]
+    rejected: tuple[tuple[int, int], ...] = ()
     """Ids and timestamps of frames that were refused."""
-    frame: pb.Frame | None
-    """Holds a slot until `FrameQueue.finish`."""
 
 
 class FrameQueue:
-    """Frames between one reader, who puts, and one worker, who takes turns."""
+    """Frames between one reader, who puts, and one worker, who takes."""
 
     def __init__(self, policy: Policy, count: int, slots: Slots, metrics: Metrics) -> None:
         self.count = count
@@ -92,24 +90,34 @@ class FrameQueue:
         self._failure = self._failure or failure
         self._changed.set()
 
-    async def turn(self) -> Turn | None:
-        """Returns what is to be done next; None at the end of the stream. Raises what the stream was closed with."""
+    async def is_open(self) -> bool:
+        """Waits for a frame or a note; false at the end of the stream. Raises what the stream was closed with."""
         while not (self._frames or self._dropped or self._rejected or self._is_closed):
             self._changed.clear()
             await self._changed.wait()
-        if not (self._frames or self._dropped or self._rejected):
-            if self._failure is not None:
-                raise self._failure
-            return None
-        turn = Turn(
-            dropped=tuple(self._dropped),
-            rejected=tuple(self._rejected),
-            frame=self._frames.popleft() if self._frames else None,
-        )
+        if self._frames or self._dropped or self._rejected:
+            return True
+        if self._failure is not None:
+            raise self._failure
+        return False
+
+    @property
+    def has_frame(self) -> bool:
+        """Whether a frame waits."""
+        return bool(self._frames)
+
+    def notes(self) -> Notes:
+        """Returns what the client has not been told yet."""
+        notes = Notes(tuple(self._dropped), tuple(self._rejected))
         self._dropped, self._rejected = [], []
-        self._in_work += turn.frame is not None
         self._taken.set()
-        return turn
+        return notes
+
+    def take(self) -> pb.Frame:
+        """Returns the next frame, one of those that wait; it holds a slot until `finish`."""
+        self._in_work += 1
+        self._taken.set()
+        return self._frames.popleft()
 
     def finish(self) -> None:
         """Frees the slot of the frame in work."""

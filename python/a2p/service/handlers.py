@@ -16,7 +16,7 @@ from a2p.service.decode import boxes_of, camera_of, parsed, vertices_of
 from a2p.service.failures import Call, Context, Rejection, call_scope, limit_met, rejection
 from a2p.service.frame_queue import Slots
 from a2p.service.metrics import Metrics
-from a2p.service.scheduler import Scheduler
+from a2p.service.scheduler import Order, Scheduler
 from a2p.service.streaming import Stream
 from a2p.wire._generated import hand_pb2
 from a2p.wire._generated import reconstruction_service_pb2 as pb
@@ -68,8 +68,7 @@ class ReconstructionService:
     async def reconstruct(self, data: bytes, context: Context) -> bytes:
         """Returns the hands in one picture."""
         async with call_scope("Reconstruct", context, self._metrics) as call:
-            response = await self._reconstruct(data, call)
-        return response.SerializeToString()
+            return await self._reconstruct(data, call)
 
     async def stream_reconstruct(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """Follows the hands of one camera."""
@@ -105,7 +104,7 @@ class ReconstructionService:
         )
         return info.SerializeToString()
 
-    async def _reconstruct(self, data: bytes, call: Call) -> pb.ReconstructResponse:
+    async def _reconstruct(self, data: bytes, call: Call) -> bytes:
         request = parsed(pb.ReconstructRequest, data, self._config)
         vertices = vertices_of(int(request.vertex_encoding))
         work = Work(
@@ -116,20 +115,25 @@ class ReconstructionService:
         if not await self._slots.take_if_free():
             message = f"at most {self._slots.count} pictures may be in flight (max_frames_in_flight). Try again later."
             raise limit_met(message, "max_frames_in_flight", retry_s=_RETRY_S)
+        wants_faces = not request.omit_faces and vertices != "none"
+
+        def encode(result: Reconstruction) -> bytes:
+            response = pb.ReconstructResponse(
+                reconstruction=reconstruction_to_proto(result, vertices=vertices),
+                faces=self._faces_of(result) if wants_faces else [],
+            )
+            return response.SerializeToString()
+
         try:
-            result = await self._scheduler.reconstruct(work)
+            answer = await self._scheduler.reconstruct(Order(take=lambda: work, encode=encode))
         except Exception as error:
             self._metrics.frames.labels("failed").inc()
             raise rejection(error, "boxes" if "box" in type(error).__name__.lower() else "image") or error from error
         finally:
             self._slots.give_back()
         call.frame_count = 1
-        self._metrics.observe(result.timings_ms)
-        wants_faces = not request.omit_faces and vertices != "none"
-        return pb.ReconstructResponse(
-            reconstruction=reconstruction_to_proto(result, vertices=vertices),
-            faces=self._faces_of(result) if wants_faces else [],
-        )
+        self._metrics.observe(answer.timings_ms)
+        return answer.data
 
     def _faces_of(self, result: Reconstruction) -> list[hand_pb2.MeshFaces]:
         return [self._faces[side] for side in sorted({hand.handedness for hand in result.hands})]

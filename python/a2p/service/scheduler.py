@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from a2p.errors import A2PError, AbandonedError
 from a2p.result import Reconstruction
@@ -14,16 +18,37 @@ from a2p.service.backend import Backend, Outcome, Work
 from a2p.service.metrics import Metrics
 
 
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A picture that somebody waits for."""
+
+    take: Callable[[], Work]
+    """Returns the work; called in the event loop once a worker is free, so that a stream can give its newest frame."""
+    encode: Callable[[Reconstruction], bytes]
+    """Returns the answer of a result; called by the thread that reconstructed it."""
+
+
+class Answer(NamedTuple):
+    """What an order has led to."""
+
+    data: bytes
+    timings_ms: Mapping[str, float]
+    """Time of each stage, and before them, as `queue`, of waiting for a worker."""
+
+
 @dataclass(eq=False)
 class _Job:
-    work: Work
-    done: asyncio.Future[Reconstruction]
-    abandoned: threading.Event
+    order: Order
+    done: asyncio.Future[Answer]
+    abandoned: threading.Event = field(default_factory=threading.Event)
     queued_s: float = field(default_factory=time.perf_counter)
+
+    def work(self) -> Work:
+        return replace(self.order.take(), is_abandoned=self.abandoned.is_set)
 
 
 class Scheduler:
-    """Hands work to the backend, first come, first served.
+    """Hands work to the backend, first come, first served. It belongs to one event loop.
 
     A stream has one frame at a time in here, so no stream is served twice before the others that wait.
     """
@@ -33,75 +58,81 @@ class Scheduler:
         self._metrics = metrics
         self._max_batch = max_batch
         self._budget_s = budget_s
-        self._jobs: asyncio.Queue[_Job] = asyncio.Queue()
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Job] = deque()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="a2p-serve")
-        self._workers = [asyncio.create_task(self._work(), name=f"a2p-worker-{index}") for index in range(workers)]
+        self._idle_count = workers
+        self._until_budget: asyncio.TimerHandle | None = None
 
-    async def reconstruct(self, work: Work) -> Reconstruction:
-        """Returns the result; `timings_ms` begins with the time that the work waited.
+    async def reconstruct(self, order: Order) -> Answer:
+        """Returns the answer.
 
         A cancelled caller leaves at once: work that has not begun never does, work under way stops after its stage.
         """
-        abandoned = threading.Event()
-        watched = replace(work, is_abandoned=abandoned.is_set)
-        job = _Job(watched, asyncio.get_running_loop().create_future(), abandoned)
-        self._jobs.put_nowait(job)
-        self._metrics.waiting.set(self._jobs.qsize())
+        job = _Job(order, self._loop.create_future())
+        self._waiting.append(job)
+        self._dispatch()
         try:
             return await job.done
-        finally:
-            abandoned.set()
+        except asyncio.CancelledError:
+            job.abandoned.set()
+            with contextlib.suppress(ValueError):  # where it is in work already
+                self._waiting.remove(job)
+            raise
 
-    async def close(self) -> None:
-        """Ends the workers; what waits is cancelled."""
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
-        while not self._jobs.empty():
-            self._jobs.get_nowait().done.cancel()
+    def close(self) -> None:
+        """Takes no more work; what waits is cancelled."""
+        self._idle_count = 0
+        while self._waiting:
+            self._waiting.popleft().done.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _work(self) -> None:
-        while True:
-            await self._serve_next()
+    def _dispatch(self) -> None:
+        """Gives idle workers what waits, in full batches or once the budget is spent."""
+        while self._idle_count and self._waiting:
+            left_s = self._waiting[0].queued_s + self._budget_s - time.perf_counter()
+            if len(self._waiting) < self._max_batch and left_s > 0:
+                if self._until_budget is not None:
+                    self._until_budget.cancel()
+                self._until_budget = self._loop.call_later(left_s, self._dispatch)
+                break
+            jobs = [self._waiting.popleft() for _ in range(min(self._max_batch, len(self._waiting)))]
+            self._idle_count -= 1
+            self._metrics.batch_size.observe(len(jobs))
+            self._threads.submit(self._compute, jobs, [job.work() for job in jobs])
+        self._metrics.waiting.set(len(self._waiting))
 
-    async def _serve_next(self) -> None:
-        """Serves one batch; a method of its own, so that nothing of it is held while the worker waits for the next."""
-        jobs = [job for job in await self._batch() if not job.abandoned.is_set()]
-        if not jobs:
-            return
-        self._metrics.waiting.set(self._jobs.qsize())
-        self._metrics.batch_size.observe(len(jobs))
+    def _compute(self, jobs: Sequence[_Job], works: Sequence[Work]) -> None:
+        """Computes a batch; runs in a worker thread."""
         begun_s = time.perf_counter()
-        loop, works = asyncio.get_running_loop(), [job.work for job in jobs]
-        outcomes = await loop.run_in_executor(self._threads, self._backend.reconstruct, works)
-        for job, outcome in zip(jobs, outcomes, strict=True):
-            _finish(job, outcome, 1e3 * (begun_s - job.queued_s))
+        outcomes = self._backend.reconstruct(works)
+        answers = [
+            _answered(job, outcome, 1e3 * (begun_s - job.queued_s)) for job, outcome in zip(jobs, outcomes, strict=True)
+        ]
+        self._loop.call_soon_threadsafe(self._finish, jobs, answers)
 
-    async def _batch(self) -> list[_Job]:
-        """Returns the next job, and those that join it within the budget."""
-        jobs = [await self._jobs.get()]
-        until_s = time.perf_counter() + self._budget_s
-        while len(jobs) < self._max_batch:
-            left_s = until_s - time.perf_counter()
-            if left_s <= 0 and self._jobs.empty():
-                break
-            try:
-                jobs.append(await asyncio.wait_for(self._jobs.get(), max(left_s, 0.0)))
-            except asyncio.TimeoutError:
-                break
-        return jobs
+    def _finish(self, jobs: Sequence[_Job], answers: Sequence[Answer | BaseException]) -> None:
+        for job, answer in zip(jobs, answers, strict=True):
+            if job.done.done():
+                continue
+            if isinstance(answer, Answer):
+                job.done.set_result(answer)
+            elif isinstance(answer, AbandonedError):
+                job.done.cancel()
+            else:
+                job.done.set_exception(answer)
+        self._idle_count += 1
+        self._dispatch()
 
 
-def _finish(job: _Job, outcome: Outcome, waited_ms: float) -> None:
+def _answered(job: _Job, outcome: Outcome, waited_ms: float) -> Answer | BaseException:
     if isinstance(outcome, A2PError):
         # A traceback holds the frames, those hold the stream's state, and both would wait for the garbage collector.
         outcome.__traceback__ = None
-    if job.done.done():
-        return
-    if isinstance(outcome, Reconstruction):
-        job.done.set_result(replace(outcome, timings_ms={"queue": waited_ms, **outcome.timings_ms}))
-    elif isinstance(outcome, AbandonedError):
-        job.done.cancel()
-    else:
-        job.done.set_exception(outcome)
+    if not isinstance(outcome, Reconstruction):
+        return outcome
+    timings_ms = {"queue": waited_ms, **outcome.timings_ms}
+    try:
+        return Answer(job.order.encode(replace(outcome, timings_ms=timings_ms)), timings_ms)
+    except Exception as error:
+        return error

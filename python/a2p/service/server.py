@@ -85,7 +85,7 @@ class Server:
             await asyncio.sleep(self.config.lame_duck_s)
         self.service.drain()
         await self._server.stop(self.config.drain_s)
-        await self._scheduler.close()
+        self._scheduler.close()
         self._stop_metrics()
         await asyncio.to_thread(self.metrics.tracing.close)
         if self._health_server is not None:

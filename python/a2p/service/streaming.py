@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from functools import partial
 
 import grpc
 
+from a2p.camera import Camera
 from a2p.errors import ProtocolError
 from a2p.perception.image import ImageLimits
 from a2p.result import Reconstruction
-from a2p.service.backend import Backend, Work
+from a2p.service.backend import Backend, Follow, Work
 from a2p.service.config import ServeConfig
 from a2p.service.decode import camera_of, parsed, policy_of, queue_count_of, require_frame, vertices_of
 from a2p.service.failures import Call, Context, Rejection, internal_message, rejection
-from a2p.service.frame_queue import FrameQueue, Slots, Turn
+from a2p.service.frame_queue import FrameQueue, Notes, Slots
 from a2p.service.metrics import Metrics
-from a2p.service.scheduler import Scheduler
+from a2p.service.scheduler import Order, Scheduler
 from a2p.wire._generated import hand_pb2
 from a2p.wire._generated import reconstruction_service_pb2 as pb
-from a2p.wire.convert import reconstruction_to_proto
+from a2p.wire.convert import Vertices, reconstruction_to_proto
 from a2p.wire.images import image_from_proto
 from a2p.wire.status import status
 
@@ -62,8 +63,10 @@ class Stream:
         vertices = vertices_of(int(config.vertex_encoding))
         camera = camera_of(config, "config.camera")
         count = queue_count_of(config, policy, self._config)
-        follow = None if config.independent_frames else self._backend.open_stream(camera)
         self._queue = queue = FrameQueue(policy, count, self._slots, self._metrics)
+        follow = None if config.independent_frames else self._backend.open_stream(camera)
+        turns = _Turns(queue, self._limits, camera, follow, vertices)
+        del follow
         started = pb.StreamStarted(
             request_id=call.request_id,
             queue_count=count,
@@ -72,27 +75,17 @@ class Stream:
         if self._drained is not None:
             raise self._drained
         self._reader = asyncio.create_task(self._read(requests, queue), name=f"a2p-read-{call.request_id}")
-        work: Work | None = None
         try:
             await context.write(pb.StreamReconstructResponse(started=started).SerializeToString())
-            while (turn := await queue.turn()) is not None:
-                await self._tell(turn, context)
-                if turn.frame is None:
-                    continue
-                work = Work(
-                    load=partial(image_from_proto, turn.frame.image, self._limits),
-                    camera=camera,
-                    follow=follow,
-                    time_s=1e-6 * turn.frame.timestamp_us if turn.frame.timestamp_us else None,
-                )
-                answer = await self._answer(turn.frame, work, lambda r: reconstruction_to_proto(r, vertices=vertices))
-                queue.finish()
-                call.frame_count += 1
-                await context.write(answer.SerializeToString())
+            while await queue.is_open():
+                await self._tell(queue.notes(), context)
+                if queue.has_frame:
+                    await self._answer(turns, context)
+                    call.frame_count += 1
         finally:
             self._reader.cancel()
             queue.clear()
-            follow = work = None  # an error that somebody keeps keeps this frame, but not the state of the hands
+            turns.forget()
 
     async def _first(self, requests: AsyncIterator[bytes]) -> pb.StreamConfig:
         """Returns the configuration, which must be the first message."""
@@ -123,35 +116,91 @@ class Stream:
         finally:
             queue.close()
 
-    async def _tell(self, turn: Turn, context: Context) -> None:
+    async def _tell(self, notes: Notes, context: Context) -> None:
         """Sends word of frames that will have no result."""
-        if turn.dropped:
-            dropped = pb.FramesDropped(frame_ids=turn.dropped)
+        if notes.dropped:
+            dropped = pb.FramesDropped(frame_ids=notes.dropped)
             await context.write(pb.StreamReconstructResponse(dropped=dropped).SerializeToString())
-        for frame_id, timestamp_us in turn.rejected:
-            await context.write(_failed(frame_id, timestamp_us, _EXHAUSTED, _FULL).SerializeToString())
+        for frame_id, timestamp_us in notes.rejected:
+            await context.write(_failed(frame_id, timestamp_us, _EXHAUSTED, _FULL))
 
-    async def _answer(
-        self, frame: pb.Frame, work: Work, encode: Callable[[Reconstruction], hand_pb2.Reconstruction]
-    ) -> pb.StreamReconstructResponse:
-        """Returns a frame's result, or why there is none."""
+    async def _answer(self, turns: _Turns, context: Context) -> None:
+        """Sends the result of the next frame, or why there is none."""
         try:
-            result = await self._scheduler.reconstruct(work)
+            answer = await self._scheduler.reconstruct(Order(take=turns.take, encode=turns.encode))
         except Exception as error:
             self._metrics.frames.labels("failed").inc()
-            refused = rejection(error, "frame.image")
-            code = _INTERNAL if refused is None else refused.status.code
-            message = internal_message(error) if refused is None else refused.status.message
-            return _failed(frame.frame_id, frame.timestamp_us, code, message)
-        self._metrics.observe(result.timings_ms)
-        return pb.StreamReconstructResponse(
-            result=pb.FrameResult(
-                frame_id=frame.frame_id, timestamp_us=frame.timestamp_us, reconstruction=encode(result)
-            )
+            data, timings_ms = turns.failure(error), None
+        else:
+            data, timings_ms = answer
+        turns.finish()
+        await self._tell(turns.older_notes(), context)
+        await context.write(data)
+        if timings_ms is not None:
+            self._metrics.observe(timings_ms)
+
+
+class _Turns:
+    """A stream's frames, one after the other: each is chosen when a worker is free for it, then answered."""
+
+    def __init__(
+        self,
+        queue: FrameQueue,
+        limits: ImageLimits,
+        camera: Camera | None,
+        follow: Follow | None,
+        vertices: Vertices,
+    ) -> None:
+        self._queue = queue
+        self._limits = limits
+        self._camera = camera
+        self._follow = follow
+        self._vertices = vertices
+        self._frame = pb.Frame()
+        self._notes = Notes()
+
+    def take(self) -> Work:
+        """Returns the work of the next frame."""
+        self._notes = self._queue.notes()
+        self._frame = frame = self._queue.take()
+        return Work(
+            load=partial(image_from_proto, frame.image, self._limits),
+            camera=self._camera,
+            follow=self._follow,
+            time_s=1e-6 * frame.timestamp_us if frame.timestamp_us else None,
         )
 
+    def encode(self, result: Reconstruction) -> bytes:
+        """Returns the frame's answer."""
+        answer = pb.FrameResult(
+            frame_id=self._frame.frame_id,
+            timestamp_us=self._frame.timestamp_us,
+            reconstruction=reconstruction_to_proto(result, vertices=self._vertices),
+        )
+        return pb.StreamReconstructResponse(result=answer).SerializeToString()
 
-def _failed(frame_id: int, timestamp_us: int, code: int, message: str) -> pb.StreamReconstructResponse:
-    return pb.StreamReconstructResponse(
-        failed=pb.FrameFailed(frame_id=frame_id, timestamp_us=timestamp_us, code=code, message=message)
-    )
+    def failure(self, error: Exception) -> bytes:
+        """Returns the frame's answer where it has no result."""
+        refused = rejection(error, "frame.image")
+        code = _INTERNAL if refused is None else refused.status.code
+        message = internal_message(error) if refused is None else refused.status.message
+        return _failed(self._frame.frame_id, self._frame.timestamp_us, code, message)
+
+    def finish(self) -> None:
+        """Lets go of the frame."""
+        self._queue.finish()
+        self._frame = pb.Frame()
+
+    def older_notes(self) -> Notes:
+        """Returns what the client was not told when the frame was taken."""
+        notes, self._notes = self._notes, Notes()
+        return notes
+
+    def forget(self) -> None:
+        """Frees the state of the hands, whoever keeps this object: an error does, until somebody forgets the error."""
+        self._follow = None
+
+
+def _failed(frame_id: int, timestamp_us: int, code: int, message: str) -> bytes:
+    failed = pb.FrameFailed(frame_id=frame_id, timestamp_us=timestamp_us, code=code, message=message)
+    return pb.StreamReconstructResponse(failed=failed).SerializeToString()

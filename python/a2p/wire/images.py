@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from a2p.errors import ImageError, ProtocolError
-from a2p.perception.image import ImageInput, ImageLimits, file_size_px, load_image
+from a2p.perception.image import ImageInput, ImageLimits, load_image, opened_file
 from a2p.wire._generated import reconstruction_service_pb2 as pb
 
 _SIGNATURES = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "WEBP": b"RIFF"}
@@ -32,7 +33,7 @@ def image_to_proto(source: ImageInput) -> pb.Image:
 
 
 def image_from_proto(message: pb.Image, limits: ImageLimits) -> ImageInput:
-    """Returns what a Reconstructor reads: the file's bytes, or pixels (h, w, 3) RGB. Files are not decoded yet.
+    """Returns what a Reconstructor reads: a file with its header read, not decoded yet, or pixels (h, w, 3) RGB.
 
     Raises:
         ImageError: The picture is none, is not complete, or is too large; files may still turn out broken later.
@@ -52,7 +53,7 @@ def _format(data: bytes) -> str | None:
     return None if name == "WEBP" and data[8:12] != b"WEBP" else name
 
 
-def _checked_file(data: bytes, limits: ImageLimits) -> bytes:
+def _checked_file(data: bytes, limits: ImageLimits) -> Image.Image:
     """Returns the file once its format is known and its size, as its header states it, is within the limits."""
     name = _format(data)
     if name is None:
@@ -60,8 +61,7 @@ def _checked_file(data: bytes, limits: ImageLimits) -> bytes:
             f"image.encoded must be a {_FORMATS} file; its first bytes are {data[:12].hex(' ') or 'none'}. "
             "Send other pictures as image.raw."
         )
-    file_size_px(data, limits, formats=(name,))
-    return data
+    return opened_file(data, limits, formats=(name,))
 
 
 def _pixels(raw: pb.RawImage, limits: ImageLimits) -> np.ndarray:
