@@ -32,7 +32,7 @@ from a2p.errors import (
     UnavailableError,
 )
 from tests.client.certificates import Authority
-from tests.service.fakes import FakeBackend, Running, example_jpeg, fake_result, running
+from tests.service.fakes import FakeBackend, Running, example_jpeg, fake_result, running, until
 from tests.wire.results import differences
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,11 +155,15 @@ def test_an_error_of_the_callers_own_frames_comes_after_the_results_before_it(se
 
 
 def test_live_frames_that_come_too_fast_are_dropped_and_every_one_is_accounted_for() -> None:
-    backend = FakeBackend(delay_s=0.02)
-    with running(backend, workers=1) as up, Client(up.address) as client:
-        settled = list(
-            client.follow((_image(k % 250) for k in range(60)), settings=StreamSettings(policy="drop_oldest"))
-        )
+    gate = threading.Event()
+
+    def camera(up: Running) -> Iterator[np.ndarray]:
+        yield from (_image(k) for k in range(60))
+        until(lambda: up.metric("a2p_queue_depth_count") == 60)
+        gate.set()
+
+    with running(FakeBackend(gate=gate), workers=1) as up, Client(up.address) as client:
+        settled = list(client.follow(camera(up), settings=StreamSettings(policy="drop_oldest")))
     assert sorted(one.frame_id for one in settled) == list(range(60))
     assert {one.missing for one in settled} == {None, "dropped"}
     results = [one.frame_id for one in settled if one.missing is None]

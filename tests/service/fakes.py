@@ -179,7 +179,7 @@ def running(backend: Backend | None = None, **settings: Any) -> Iterator[Running
         loop.close()
 
 
-def until(condition: Any, *, seconds: float = 10.0) -> None:
+def until(condition: Any, *, seconds: float = 30.0) -> None:
     """Waits for a condition; fails where it does not come true."""
     end = time.monotonic() + seconds
     while not condition():

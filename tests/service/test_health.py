@@ -37,7 +37,7 @@ def test_the_health_port_tells_the_health_and_nothing_else(port: int) -> None:
     for arguments in ([], ["--service", SERVICE]):
         assert main(["health", f"127.0.0.1:{port}", *arguments]) == 0
     with raw_client(f"127.0.0.1:{port}") as client, pytest.raises(grpc.RpcError) as caught:
-        client.unary(pb.ReconstructRequest(image=picture()), timeout=10)
+        client.unary(pb.ReconstructRequest(image=picture()), timeout=30)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 

@@ -22,9 +22,9 @@ def _free_port() -> int:
 def test_metrics_count_calls_frames_and_stages() -> None:
     port = _free_port()
     with running(metrics_port=port) as up, raw_client(up.address) as client:
-        client.unary(pb.ReconstructRequest(image=picture()), timeout=10)
-        list(client.stream(frames(3), timeout=10))
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
+        client.unary(pb.ReconstructRequest(image=picture()), timeout=30)
+        list(client.stream(frames(3), timeout=30))
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:
             text = page.read().decode()
     lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     assert float(lines['a2p_calls_total{code="OK",method="Reconstruct"}']) == 1

@@ -133,18 +133,26 @@ def test_a_browser_draws_both_hands_in_their_colours(viewer: ViewerServer, tmp_p
     if chromium is None:
         pytest.skip("needs Chromium")
     viewer.show(_result())
-    shot = tmp_path / "page.png"
-    arguments = ["--headless=new", "--no-sandbox", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
-    arguments += [f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1000,600", "--timeout=6000"]
-    subprocess.run(
-        [chromium, *arguments, f"--screenshot={shot}", viewer.url], check=True, capture_output=True, timeout=120
-    )
-    pixels = np.asarray(Image.open(shot).convert("RGB"), np.float64)[60:540] / 255
-    picture, space = pixels[:, :490], pixels[:, 510:]
-    assert np.abs(picture[240, 100] - 128 / 255).max() < 0.02
+    for seconds in (6, 20, 60):  # a page that is fed for ever is never done: the time is what a machine may need
+        pixels = _screenshot(chromium, viewer.url, tmp_path, seconds)
+        picture, space = pixels[:, :490], pixels[:, 510:]
+        if is_shown := bool(np.abs(picture[240, 100] - 128 / 255).max() < 0.02):
+            break
+    assert is_shown
     right, left = (_where(space, colour) for colour in (RIGHT_COLOUR, LEFT_COLOUR))
     assert min(right.sum(), left.sum()) > 3000
     assert np.nonzero(right)[1].mean() + 50 < np.nonzero(left)[1].mean()
+
+
+def _screenshot(chromium: str, url: str, folder: Path, seconds: int) -> np.ndarray:
+    """Returns the page below its title as a browser shows it after some seconds, in [0, 1]."""
+    shot = folder / "page.png"
+    arguments = ["--headless=new", "--no-sandbox", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
+    arguments += [f"--user-data-dir={folder / 'profile'}", "--window-size=1000,600", f"--timeout={1000 * seconds}"]
+    subprocess.run(
+        [chromium, *arguments, f"--screenshot={shot}", url], check=True, capture_output=True, timeout=120 + seconds
+    )
+    return np.asarray(Image.open(shot).convert("RGB"), np.float64)[60:540] / 255
 
 
 def _where(pixels: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:
