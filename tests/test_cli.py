@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -14,6 +16,13 @@ from PIL import Image
 from a2p.cli import main
 
 EXAMPLE = Path(str(resources.files("a2p") / "assets" / "example.jpg"))
+
+
+def test_the_package_runs_as_the_command() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "a2p", "--help"], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "usage: a2p" in run.stdout
 
 
 def test_reconstruct_writes_meshes_and_an_overlay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from a2p.service.config import PREFIX, ServeConfig, load_config
 from a2p.wire.methods import SERVICE
 
 yaml = pytest.importorskip("yaml")
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +37,12 @@ def container(manifests: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def config(container: dict[str, Any]) -> ServeConfig:
     return load_config({}, environment={entry["name"]: entry["value"] for entry in container["env"]})
+
+
+def test_kubernetes_would_take_every_manifest(manifests: dict[str, Any]) -> None:
+    kubernetes = pytest.importorskip("kubernetes_validate")
+    for manifest in manifests.values():
+        kubernetes.validate(manifest, "1.31", strict=True)
 
 
 def test_probes_ask_the_health_port(container: dict[str, Any], config: ServeConfig) -> None:
@@ -73,6 +86,20 @@ def test_the_container_runs_as_nobody_and_checks_the_health_port_that_it_sets() 
         assert re.search(rf"^EXPOSE .*\b{port}\b", text, re.MULTILINE)
 
 
+def test_the_container_is_built_of_what_the_repository_has() -> None:
+    text = (DEPLOY / "Containerfile").read_text()
+    project = tomli.loads((ROOT / "pyproject.toml").read_text())["project"]
+    copied = [name for line in re.findall(r"^COPY (?!--)(.+)$", text, re.MULTILINE) for name in line.split()[:-1]]
+    assert {"CMakeLists.txt", "pyproject.toml", "cpp", "python"} <= set(copied)
+    assert all((ROOT / name).exists() for name in copied)
+    assert all(any(file in copied for file in (name, name.split("/")[0])) for name in project["license-files"])
+    (extra,) = re.findall(r"pip install '\.\[(\w+)\]'", text)
+    assert extra in project["optional-dependencies"]
+    (torch,) = (Requirement(entry) for entry in project["dependencies"] if entry.startswith("torch"))
+    assert re.findall(r"^ARG TORCH=(.+)$", text, re.MULTILINE)[0] in torch.specifier
+    assert re.findall(r"^ARG PYTHON=(.+)$", text, re.MULTILINE)[0] in SpecifierSet(project["requires-python"])
+
+
 def test_the_ray_application_gets_settings_that_exist() -> None:
     from a2p.service import ray_app
 
@@ -83,3 +110,18 @@ def test_the_ray_application_gets_settings_that_exist() -> None:
     assert described["grpc_options"]["grpc_servicer_functions"] == [
         f"{ray_app.__name__}.{ray_app.add_service.__name__}"
     ]
+
+
+def test_ray_would_take_its_application() -> None:
+    if find_spec("ray") is None or find_spec("starlette") is None:
+        pytest.skip("needs the extra ray")
+    program = (  # in a process of its own, for the warnings that Ray gives when it is imported
+        "import sys, yaml; from ray.serve.schema import ServeDeploySchema as Schema; "
+        "application = Schema.model_validate(yaml.safe_load(sys.stdin)).applications[0]; "
+        "print(*((one.name, one.num_replicas) for one in application.deployments))"
+    )
+    text = (DEPLOY / "ray_serve.yaml").read_text()
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=text, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "('Reconstruction', 2)"), done.stderr
