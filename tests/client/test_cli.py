@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from a2p.cli import main
-from a2p.cli.video import VideoReader, _VideoWriter
+from a2p.cli.video import VideoReader, VideoResults, _VideoWriter
 from a2p.errors import ImageError
-from tests.service.fakes import Running, example_jpeg, running
+from tests.service.fakes import Running, example_jpeg, fake_result, running
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,28 @@ def test_a_video_comes_back_as_a_line_a_frame(server: Running, tmp_path: Path, v
     hand = lines[3]["hands"][0]  # type: ignore[index]
     assert hand["track_id"] == 4
     assert np.array(hand["joints_m"]).shape == (16, 3)
+
+
+def test_results_of_a_video_that_breaks_off_do_not_take_the_place_of_whole_ones(tmp_path: Path) -> None:
+    result = fake_result(np.full((48, 64, 3), 9, np.uint8), None)
+
+    def write(frame_count: int, error: Exception | None) -> None:
+        with VideoResults(tmp_path, "clip", frame_rate_hz=25.0, overlay=True) as results:
+            for frame_id in range(frame_count):
+                results.add(frame_id, result)
+            if error is not None:
+                raise error
+
+    whole = {"clip.jsonl", "clip_overlay.mp4"}
+    write(3, None)
+    with pytest.raises(KeyError):
+        write(0, KeyError("the server is gone"))
+    assert {path.name for path in tmp_path.iterdir()} == whole
+    with pytest.raises(KeyError):
+        write(2, KeyError("the server is gone"))
+    assert {path.name for path in tmp_path.iterdir()} == whole | {"clip.part.jsonl", "clip_overlay.part.mp4"}
+    assert len(_lines(tmp_path / "clip.jsonl")) == 3
+    assert len(_lines(tmp_path / "clip.part.jsonl")) == 2
 
 
 @pytest.mark.slow

@@ -178,9 +178,10 @@ def test_a_late_result_and_an_absent_server_have_names_of_their_own() -> None:
         pytest.raises(DeadlineError),
     ):
         client(_image(0))
+    unreachable = pytest.raises(UnavailableError, match="a2p serve")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        with Client(f"127.0.0.1:{taken.getsockname()[1]}", retry=NO_RETRY) as client, pytest.raises(UnavailableError):
+        with Client(f"127.0.0.1:{taken.getsockname()[1]}", retry=NO_RETRY) as client, unreachable:
             client(_image(0))
 
 

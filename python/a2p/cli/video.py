@@ -76,16 +76,19 @@ def newest(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 
 
 class VideoResults:
-    """Writes a video's results: a JSON object a frame, and on request a video with the hands drawn in."""
+    """Writes a video's results: a JSON object a frame, and on request a video with the hands drawn in.
+
+    The files get their names when all is written; after an error, what came lies beside them as `.part` files.
+    """
 
     def __init__(self, folder: Path, stem: str, *, frame_rate_hz: float, overlay: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.paths = [folder / f"{stem}.jsonl"]
+        self.paths = [folder / f"{stem}.jsonl"] + [folder / f"{stem}_overlay.mp4"] * overlay
+        self._is_empty = True
         self._exits = ExitStack()
-        self._lines = self._exits.enter_context(self.paths[0].open("w"))
-        self._overlay = _VideoWriter(folder / f"{stem}_overlay.mp4", frame_rate_hz) if overlay else None
+        self._lines = self._exits.enter_context(_part(self.paths[0]).open("w"))
+        self._overlay = _VideoWriter(_part(self.paths[1]), frame_rate_hz) if overlay else None
         if self._overlay is not None:
-            self.paths.append(self._overlay.path)
             self._exits.callback(self._overlay.close)
 
     def __enter__(self) -> VideoResults:
@@ -95,9 +98,16 @@ class VideoResults:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._exits.close()
+        self.paths = [path for path in self.paths if _part(path).exists()]  # a video without frames is no file
+        for path in self.paths:
+            if error is None:
+                _part(path).replace(path)
+            elif self._is_empty:
+                _part(path).unlink()
 
     def add(self, frame_id: int, result: Reconstruction | None, missing: str | None = None) -> None:
         """Writes one frame; `missing` says why a frame has no result."""
+        self._is_empty = False
         hands = [] if result is None else [_hand(hand) for hand in result.hands]
         entry: dict[str, object] = {"frame": frame_id, "hands": hands}
         if missing is not None:
@@ -134,6 +144,11 @@ class _VideoWriter:
         if self._stream is not None:
             self._file.mux(self._stream.encode())
         self._file.close()
+
+
+def _part(path: Path) -> Path:
+    """Returns where a file grows; FFmpeg takes the format from the last suffix."""
+    return path.with_suffix(f".part{path.suffix}")
 
 
 def _hand(hand: Hand) -> dict[str, object]:

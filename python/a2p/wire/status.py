@@ -99,6 +99,11 @@ def exception_for(error: grpc.RpcError) -> A2PError:
     """Returns a2p's exception for a failed call: the one that the Reconstructor would raise where there is one."""
     found = status_of(error)
     message = error.details() or error.code().name
+    if found is None and error.code() is grpc.StatusCode.UNAVAILABLE:
+        message = (
+            f"an a2p server must be reachable; gRPC says: {message}. Is `a2p serve` running at that address, and do "
+            "both sides agree on TLS and certificates?"
+        )
     for detail in found.details if found else ():
         info = error_details_pb2.ErrorInfo()
         if detail.Unpack(info) and info.domain == _DOMAIN and info.reason in _OF_THE_CALLER:
