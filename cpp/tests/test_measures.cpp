@@ -95,10 +95,10 @@ void test_vertex_criterion() {
 int main() {
   for (const a2p::Isa isa : a2p::runnable_isas()) {
     a2p::set_isa(isa);
+    test_shared_volume();
     test_winding_number();
     test_vertex_criterion();
   }
-  test_shared_volume();
   test_surface_distance();
   return a2p::tests::failures == 0 ? 0 : 1;
 }

@@ -56,6 +56,18 @@ def test_the_shared_volume_is_that_of_the_definition(index: int) -> None:
     assert (expected > 0) == (index not in (1, 2, 6))
 
 
+@pytest.mark.parametrize("isa", core.runnable_isas())
+def test_columns_that_fill_no_whole_tile_share_the_volume_of_the_definition(isa: str) -> None:
+    core.set_isa(isa)
+    try:
+        for columns in (1, 7, 37):
+            for a, b in pairs()[4:6]:
+                expected = volume(a, b, "reference", columns)
+                assert volume(a, b, "cpu", columns) == pytest.approx(expected, rel=MEASURES_RELATIVE, abs=1e-15)
+    finally:
+        core.set_isa(None)
+
+
 def test_nested_and_shifted_boxes_share_the_volume_that_they_share() -> None:
     cube = box(1, 1, 1)
     shared = volume(cube, cube.moved(0.5, 0.25, 0.125), "cpu")

@@ -1,22 +1,24 @@
-// Compiled without contraction: edge functions are exactly antisymmetric, so that faces never disagree about an edge.
 #include "a2p/intersection_volume.h"
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
 
+#include "a2p/isa.h"
+#include "cpu/column_kernel.h"
+
 namespace a2p {
 namespace {
+
+constexpr double kFar = std::numeric_limits<double>::infinity();
 
 struct Box {
   Vec3<double> lowest, highest;
 };
 
 Box box_of(const TriangleMesh& mesh) {
-  constexpr double kFar = std::numeric_limits<double>::infinity();
   Box box{{kFar, kFar, kFar}, {-kFar, -kFar, -kFar}};
   for (const Vec3<double>& p : mesh.vertices) {
     box.lowest = {std::min(box.lowest.x, p.x), std::min(box.lowest.y, p.y), std::min(box.lowest.z, p.z)};
@@ -25,120 +27,184 @@ Box box_of(const TriangleMesh& mesh) {
   return box;
 }
 
-// Where a mesh's surface crosses a column, and how its winding number changes there along +z.
-struct Crossing {
-  double height;
-  std::int32_t column;
-  std::int8_t of_a, of_b;
-};
-
-// Columns over the x and y of a box.
+// Columns along one side of a box.
 struct Lattice {
-  Lattice(const Box& box, std::int64_t columns)
-      : columns(columns),
-        low_x(box.lowest.x),
-        low_y(box.lowest.y),
-        step_x((box.highest.x - box.lowest.x) / static_cast<double>(columns)),
-        step_y((box.highest.y - box.lowest.y) / static_cast<double>(columns)) {}
+  Lattice(double lowest, double highest, std::int64_t columns)
+      : low(lowest),
+        step((highest - lowest) / static_cast<double>(columns)),
+        count(static_cast<std::int32_t>(columns)) {}
 
-  double x(std::int64_t i) const { return low_x + (static_cast<double>(i) + 0.5) * step_x; }
-  double y(std::int64_t i) const { return low_y + (static_cast<double>(i) + 0.5) * step_y; }
+  double at(std::int32_t i) const { return low + (static_cast<double>(i) + 0.5) * step; }
 
-  std::int64_t columns;
-  double low_x, low_y, step_x, step_y;
+  // Writes the first and the last column from `lowest` to `highest`, with room for rounding; last < first without any.
+  void cover(double lowest, double highest, std::int32_t& first, std::int32_t& last) const {
+    constexpr double kRoom = 1e-6;  // of a step
+    const double end = static_cast<double>(count);
+    const auto from_low = [&](double place) { return std::clamp((place - low) * per_step - 0.5, -1.0, end); };
+    const double start = from_low(lowest) - kRoom, stop = from_low(highest) + kRoom;
+    first = std::max(static_cast<std::int32_t>(start + 2) - 1, 0);  // rounded up, or more where it is whole
+    last = std::min(static_cast<std::int32_t>(stop + 2) - 2, count - 1);
+  }
+
+  double low, step, per_step = 1 / step;
+  std::int32_t count;
 };
 
-struct Range {
-  std::int64_t first, last;
+// Heights between which a mesh's surface lies in the columns of a tile.
+struct Layer {
+  double lowest = kFar, highest = -kFar;
 };
 
-// Returns the lattice's lines from `low` to `high`, with room for rounding.
-Range lines(double low, double high, double origin, double step, std::int64_t count) {
-  constexpr double kRoom = 1e-6;  // of a step
-  const double first = std::ceil((low - origin) / step - 0.5 - kRoom),
-               last = std::floor((high - origin) / step - 0.5 + kRoom);
-  return {static_cast<std::int64_t>(std::clamp(first, 0.0, static_cast<double>(count))),
-          static_cast<std::int64_t>(std::clamp(last, -1.0, static_cast<double>(count - 1)))};
-}
+// One tile, and the faces that it is crossed by.
+struct Tile {
+  Layer of_a, of_b;
+  std::int32_t first = 0, count = 0;  // of its members
 
-// The edge from a to b, as seen from columns.
-struct Edge {
-  Edge(const Vec3<double>& a, std::int64_t index_a, const Vec3<double>& b, std::int64_t index_b)
-      : a(a),
-        b(b),
-        on_line_is_left(a.y != b.y   ? a.y > b.y
-                        : a.x != b.x ? a.x < b.x
-                                     : index_a < index_b) {}
-
-  double at(double x, double y) const { return (a.x - x) * (b.y - y) - (a.y - y) * (b.x - x); }
-  bool is_left(double value) const { return value > 0 || (value == 0 && on_line_is_left); }
-
-  Vec3<double> a, b;
-  bool on_line_is_left;  // the answer for a point on the edge's line, moved by (e, e^2)
+  double ceiling() const { return std::min(of_a.highest, of_b.highest); }
+  bool may_share() const { return std::max(of_a.lowest, of_b.lowest) < ceiling(); }
 };
 
-class Collector {
+class Columns {
  public:
-  // Above `ceiling` nothing is shared.
-  Collector(const Lattice& lattice, double ceiling, std::vector<Crossing>& crossings)
-      : lattice_(lattice), ceiling_(ceiling), crossings_(crossings) {}
+  Columns(const Box& box, std::int64_t columns)
+      : x_(box.lowest.x, box.highest.x, columns),
+        y_(box.lowest.y, box.highest.y, columns),
+        ceiling_(box.highest.z),
+        tiles_a_side_((static_cast<std::int32_t>(columns) + kTileSide - 1) / kTileSide),
+        tiles_(static_cast<std::size_t>(tiles_a_side_) * static_cast<std::size_t>(tiles_a_side_)) {}
 
   void add(const TriangleMesh& mesh, bool is_a) {
+    faces_.reserve(faces_.size() + mesh.faces.size());
     for (const Vec3<std::int64_t>& face : mesh.faces) add_face(mesh, face, is_a);
   }
 
- private:
-  void add_face(const TriangleMesh& mesh, const Vec3<std::int64_t>& face, bool is_a) {
-    const std::array<std::int64_t, 3> index{face.x, face.y, face.z};
-    if (index[0] == index[1] && index[1] == index[2]) return;
-    const auto corner = [&](std::size_t k) -> const Vec3<double>& {
-      return mesh.vertices[static_cast<std::size_t>(index[k % 3])];
-    };
-    const auto edge = [&](std::size_t k) { return Edge(corner(k), index[k % 3], corner(k + 1), index[(k + 1) % 3]); };
-    const std::array<Edge, 3> edges{edge(0), edge(1), edge(2)};
-    const auto [low_x, high_x] = std::minmax({corner(0).x, corner(1).x, corner(2).x});
-    if (std::min({corner(0).z, corner(1).z, corner(2).z}) > ceiling_) return;
-    const auto [low_y, high_y] = std::minmax({corner(0).y, corner(1).y, corner(2).y});
-    const Range across = lines(low_x, high_x, lattice_.low_x, lattice_.step_x, lattice_.columns);
-    const Range along = lines(low_y, high_y, lattice_.low_y, lattice_.step_y, lattice_.columns);
-    for (std::int64_t i = across.first; i <= across.last; ++i) {
-      for (std::int64_t j = along.first; j <= along.last; ++j) {
-        const double x = lattice_.x(i), y = lattice_.y(j);
-        const std::array<double, 3> at{edges[0].at(x, y), edges[1].at(x, y), edges[2].at(x, y)};
-        const int left = edges[0].is_left(at[0]) + edges[1].is_left(at[1]) + edges[2].is_left(at[2]);
-        if (left != 0 && left != 3) continue;
-        const double area = at[0] + at[1] + at[2];  // zero for a face seen edge on, whose crossings cancel
-        const double height =
-            area == 0 ? corner(0).z : (at[1] * corner(0).z + at[2] * corner(1).z + at[0] * corner(2).z) / area;
-        const auto change = static_cast<std::int8_t>(left == 3 ? -1 : 1);
-        crossings_.push_back({height, static_cast<std::int32_t>(i * lattice_.columns + j),
-                              is_a ? change : std::int8_t{0}, is_a ? std::int8_t{0} : change});
+  // Returns the volume that both meshes share; to be called once, when both are added.
+  double shared_volume() {
+    list_members();
+    ColumnTile columns;
+    std::int32_t most = 0;
+    for (const Tile& tile : tiles_) most = std::max(most, tile.count);
+    std::vector<ColumnCrossing> crossings(static_cast<std::size_t>(most) * kTileColumns);
+    columns.crossings = crossings.data();
+    const Isa isa = active_isa();
+    double length = 0;
+    for (std::int32_t i = 0; i < tiles_a_side_; ++i) {
+      for (std::int32_t j = 0; j < tiles_a_side_; ++j) {
+        const Tile& tile = tile_at(i, j);
+        if (tile.count == 0) continue;
+        place(i, j, columns);
+        A2P_DISPATCH(isa, cross_tile, faces_.data(), members_.data() + tile.first, tile.count, columns);
+        length += shared_length(columns);
       }
     }
+    return length * x_.step * y_.step;
   }
 
-  const Lattice& lattice_;
-  double ceiling_;
-  std::vector<Crossing>& crossings_;
-};
+ private:
+  Tile& tile_at(std::int32_t i, std::int32_t j) { return tiles_[static_cast<std::size_t>(i * tiles_a_side_ + j)]; }
 
-// Returns the crossings column by column, each column's by ascending height.
-std::vector<Crossing> by_column(const std::vector<Crossing>& crossings, std::int64_t column_count) {
-  std::vector<std::size_t> ends(static_cast<std::size_t>(column_count) + 1);
-  for (const Crossing& crossing : crossings) ++ends[static_cast<std::size_t>(crossing.column) + 1];
-  std::partial_sum(ends.begin(), ends.end(), ends.begin());
-  const std::vector<std::size_t> starts = ends;
-  std::vector<Crossing> sorted(crossings.size());
-  for (const Crossing& crossing : crossings) {
-    const auto column = static_cast<std::size_t>(crossing.column);
-    std::size_t place = ends[column]++;
-    for (; place > starts[column] && sorted[place - 1].height > crossing.height; --place) {
-      sorted[place] = sorted[place - 1];
+  template <typename Visit>
+  void for_each_tile(const ColumnFace& face, const Visit& visit) {
+    for (std::int32_t i = face.first[0] / kTileSide; i <= face.last[0] / kTileSide; ++i) {
+      for (std::int32_t j = face.first[1] / kTileSide; j <= face.last[1] / kTileSide; ++j) visit(tile_at(i, j));
     }
-    sorted[place] = crossing;
   }
-  return sorted;
-}
+
+  void add_face(const TriangleMesh& mesh, const Vec3<std::int64_t>& indices, bool is_a) {
+    const std::array<std::int64_t, 3> index{indices.x, indices.y, indices.z};
+    if (index[0] == index[1] && index[1] == index[2]) return;
+    ColumnFace face;
+    for (std::size_t k = 0; k < 3; ++k) {
+      const Vec3<double>& corner = mesh.vertices[static_cast<std::size_t>(index[k])];
+      face.x[k] = corner.x;
+      face.y[k] = corner.y;
+      face.z[k] = corner.z;
+    }
+    face.lowest = std::min({face.z[0], face.z[1], face.z[2]});
+    face.highest = std::max({face.z[0], face.z[1], face.z[2]});
+    x_.cover(std::min({face.x[0], face.x[1], face.x[2]}), std::max({face.x[0], face.x[1], face.x[2]}), face.first[0],
+             face.last[0]);
+    y_.cover(std::min({face.y[0], face.y[1], face.y[2]}), std::max({face.y[0], face.y[1], face.y[2]}), face.first[1],
+             face.last[1]);
+    if (face.last[0] < face.first[0] || face.last[1] < face.first[1]) return;
+    for_each_tile(face, [&](Tile& tile) {
+      Layer& layer = is_a ? tile.of_a : tile.of_b;
+      layer.lowest = std::min(layer.lowest, face.lowest);
+      layer.highest = std::max(layer.highest, face.highest);
+    });
+    if (face.lowest > ceiling_) return;
+    for (std::size_t k = 0; k < 3; ++k) {
+      const std::size_t next = (k + 1) % 3;
+      // A column on an edge's line counts as moved by (e, e^2) with an infinitesimal e.
+      const bool on_line_is_left = face.y[k] != face.y[next]   ? face.y[k] > face.y[next]
+                                   : face.x[k] != face.x[next] ? face.x[k] < face.x[next]
+                                                               : index[k] < index[next];
+      face.least_left[k] = on_line_is_left ? 0 : std::numeric_limits<double>::min();
+    }
+    face.of_a = is_a ? 1 : 0;
+    face.of_b = is_a ? 0 : 1;
+    faces_.push_back(face);
+  }
+
+  // Lists for each tile where something may be shared the faces that reach below the ceiling of what is.
+  void list_members() {
+    const auto is_member = [](const ColumnFace& face, const Tile& tile) {
+      return tile.may_share() && face.lowest <= tile.ceiling();
+    };
+    for (const ColumnFace& face : faces_) {
+      for_each_tile(face, [&](Tile& tile) { tile.count += is_member(face, tile) ? 1 : 0; });
+    }
+    std::int32_t total = 0;
+    for (Tile& tile : tiles_) {
+      tile.first = total;
+      total += tile.count;
+      tile.count = 0;
+    }
+    members_.resize(static_cast<std::size_t>(total));
+    for (std::size_t i = 0; i < faces_.size(); ++i) {
+      for_each_tile(faces_[i], [&](Tile& tile) {
+        if (!is_member(faces_[i], tile)) return;
+        members_[static_cast<std::size_t>(tile.first + tile.count++)] = static_cast<std::int32_t>(i);
+      });
+    }
+  }
+
+  void place(std::int32_t i, std::int32_t j, ColumnTile& columns) const {
+    columns.first[0] = i * kTileSide;
+    columns.first[1] = j * kTileSide;
+    for (std::int32_t k = 0; k < kTileSide; ++k) {
+      columns.x[k] = x_.at(columns.first[0] + k);
+      columns.y[k] = y_.at(columns.first[1] + k);
+    }
+    std::fill(std::begin(columns.counts), std::end(columns.counts), 0);
+  }
+
+  // Returns the length of what both meshes fill of the tile's columns.
+  double shared_length(const ColumnTile& columns) const {
+    const std::int32_t end_x = std::min(kTileSide, x_.count - columns.first[0]),
+                       end_y = std::min(kTileSide, y_.count - columns.first[1]);
+    double length = 0;
+    for (std::int32_t i = 0; i < end_x; ++i) {
+      for (std::int32_t column = i * kTileSide; column < i * kTileSide + end_y; ++column) {
+        std::int32_t in_a = 0, in_b = 0;
+        const ColumnCrossing* crossing = columns.crossings + column;
+        for (std::int32_t k = 0; k + 1 < columns.counts[column]; ++k, crossing += kTileColumns) {
+          in_a += crossing->of_a;
+          in_b += crossing->of_b;
+          if (in_a > 0 && in_b > 0) length += crossing[kTileColumns].height - crossing->height;
+        }
+      }
+    }
+    return length;
+  }
+
+  Lattice x_, y_;
+  double ceiling_;
+  std::int32_t tiles_a_side_;
+  std::vector<Tile> tiles_;  // (x, y)
+  std::vector<ColumnFace> faces_;
+  std::vector<std::int32_t> members_;  // of one tile after the other
+};
 
 }  // namespace
 
@@ -152,22 +218,10 @@ double intersection_volume(const TriangleMesh& a, const TriangleMesh& b, std::in
         shared.lowest.z < shared.highest.z)) {
     return 0;
   }
-  const Lattice lattice(shared, columns);
-  std::vector<Crossing> crossings;
-  Collector collector(lattice, shared.highest.z, crossings);
-  collector.add(a, true);
-  collector.add(b, false);
-  const std::vector<Crossing> sorted = by_column(crossings, columns * columns);
-  double length = 0;
-  std::int32_t in_a = 0, in_b = 0;
-  for (std::size_t i = 0; i + 1 < sorted.size(); ++i) {
-    const bool is_first = i == 0 || sorted[i].column != sorted[i - 1].column;
-    in_a = (is_first ? 0 : in_a) + sorted[i].of_a;
-    in_b = (is_first ? 0 : in_b) + sorted[i].of_b;
-    const bool is_shared = in_a > 0 && in_b > 0 && sorted[i + 1].column == sorted[i].column;
-    if (is_shared) length += sorted[i + 1].height - sorted[i].height;
-  }
-  return length * lattice.step_x * lattice.step_y;
+  Columns lattice(shared, columns);
+  lattice.add(a, true);
+  lattice.add(b, false);
+  return lattice.shared_volume();
 }
 
 }  // namespace a2p
