@@ -148,15 +148,21 @@ void darken(const Scene& scene, Workspace& workspace) {
     few.back().radius *= kSphereGrowth;
   }
   sky.resize(image.width / kShadowStep + 2, image.height / kShadowStep + 2);
+  const std::size_t count = sky.pixels.size();
+  workspace.planes.resize(7 * count);
+  float* planes = workspace.planes.data();
+  std::size_t i = 0;
   for (std::int32_t row = 0; row < sky.height; ++row) {
-    for (std::int32_t column = 0; column < sky.width; ++column) {
+    for (std::int32_t column = 0; column < sky.width; ++column, ++i) {
       const Vec r = ray(column * kShadowStep, row * kShadowStep);
-      const float t = plane / std::min(dot(r, normal), -1e-3F);
-      const float open = sky_at(few, t * r, normal);
-      const Shade shade = shade_at(workspace.shadow, t * r, normal, scene.light.key_radius * 0.4F);
-      sky.at(column, row) = {mix(1.0F, open, scene.light.occlusion), shade.lit, 0.0F};
+      const Point point = (plane / std::min(dot(r, normal), -1e-3F)) * r;
+      const std::array<float, 6> values{point.x, point.y, point.z, normal.x, normal.y, normal.z};
+      for (std::size_t k = 0; k < values.size(); ++k) planes[k * count + i] = values[k];
+      sky.pixels[i].y = shade_at(workspace.shadow, point, normal, scene.light.key_radius * 0.4F).lit;
     }
   }
+  leave_sky_open(few, count, workspace);
+  for (i = 0; i < count; ++i) sky.pixels[i].x = mix(1.0F, planes[6 * count + i], scene.light.occlusion);
   const float key = saturate(dot(normal, vec(scene.light.to_key)));
   const Vec from_sky = ambient(scene.light, normal) + vec(scene.light.fill), from_key = key * vec(scene.light.key);
   for (std::int32_t row = 0; row < image.height; ++row) {

@@ -32,33 +32,12 @@ void append_spheres(const Job& job, int hand, std::vector<Sphere>& spheres) {
   }
 }
 
-// Solid angle of a sphere weighted by the cosine, softly cut at the horizon.
-float hidden(const Sphere& sphere, const Point& point, const Point& normal) noexcept {
-  const Vec to = sphere.centre - point;
-  const float squared = dot(to, to);
-  if (squared > kReach * kReach) return 0.0F;
-  const float distance = std::sqrt(squared);
-  const float sine = sphere.radius / std::max(distance, sphere.radius);
-  const float cosine = dot(normal, to) / std::max(distance, 1e-6F);
-  return sine * sine * saturate((cosine + sine) * (1.0F - 0.5F * sine));
-}
-
 bool are_neighbours(std::int32_t a, std::int32_t b) noexcept {
   const auto finger = [](std::int32_t joint) { return joint == 0 ? -1 : (joint - 1) / 3; };
   if (a == b) return true;
   if (a != 0 && b != 0) return finger(a) == finger(b) && std::abs(a - b) == 1;
   return (std::max(a, b) - 1) % 3 == 0;
 }
-
-}  // namespace
-
-float sky_at(const std::vector<Sphere>& spheres, const Point& point, const Point& normal) noexcept {
-  float sum = 0.0F;
-  for (const Sphere& sphere : spheres) sum += hidden(sphere, point, normal);
-  return 1.0F / (1.0F + sum * (1.0F + 0.6F * sum));
-}
-
-namespace {
 
 // Splits positions and normals into one array a coordinate, which vector units like.
 void split(const Mesh& mesh, std::vector<float>& planes) {
@@ -79,11 +58,13 @@ bool reaches(const Sphere& sphere, const std::vector<Sphere>& spheres) noexcept 
   });
 }
 
-// Adds what a sphere hides from the vertices [begin, end), times `share` of each if there is any.
+// Adds what a sphere hides from the points [begin, end), times the `share` of each: its solid angle weighted by the
+// cosine, softly cut at the horizon.
 void add_hidden(const Sphere& sphere, const float* share, std::size_t begin, std::size_t end, std::size_t count,
                 float* planes) noexcept {
+  const float* __restrict weight = share;
   const float *x = planes, *y = x + count, *z = y + count, *nx = z + count, *ny = nx + count, *nz = ny + count;
-  float* sum = planes + 6 * count;
+  float* __restrict sum = planes + 6 * count;
   const float radius = sphere.radius, limit = kReach * kReach;
   const Vec c = sphere.centre;
   for (std::size_t i = begin; i < end; ++i) {
@@ -93,9 +74,14 @@ void add_hidden(const Sphere& sphere, const float* share, std::size_t begin, std
     const float sine = std::min(radius * inverse, 1.0F);
     const float cosine = (nx[i] * tx + ny[i] * ty + nz[i] * tz) * inverse;
     const float part = std::min(std::max((cosine + sine) * (1.0F - 0.5F * sine), 0.0F), 1.0F);
-    const float weight = share != nullptr ? share[i - begin] : 1.0F;
-    sum[i] += squared < limit ? weight * sine * sine * part : 0.0F;
+    const float near = squared < limit ? 1.0F : 0.0F;
+    sum[i] += near * weight[i - begin] * sine * sine * part;
   }
+}
+
+// What is left of the sky where so much of it is hidden, counting what overlaps once.
+void write_open_share(const float* hidden, std::size_t count, float* share) noexcept {
+  for (std::size_t i = 0; i < count; ++i) share[i] = 1.0F / (1.0F + hidden[i] * (1.0F + 0.6F * hidden[i]));
 }
 
 }  // namespace
@@ -109,6 +95,7 @@ void hide_sky(const Looks& looks, const Job& job, Workspace& workspace) {
   }
   const std::size_t count = mesh.position.size();
   split(mesh, workspace.planes);
+  workspace.whole.assign(count, 1.0F);
   float* planes = workspace.planes.data();
   for (const Sphere& sphere : spheres) {
     const auto hand = static_cast<std::size_t>(sphere.hand);
@@ -118,15 +105,20 @@ void hide_sky(const Looks& looks, const Job& job, Workspace& workspace) {
                planes);
     const std::size_t other = 1 - hand;
     if (job.scene->wear[other].present != 0.0F && reaches(sphere, spheres)) {
-      add_hidden(sphere, nullptr, static_cast<std::size_t>(mesh.first_vertex[other]),
+      add_hidden(sphere, workspace.whole.data(), static_cast<std::size_t>(mesh.first_vertex[other]),
                  static_cast<std::size_t>(mesh.last_vertex[other]), count, planes);
     }
   }
   mesh.sky.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const float sum = planes[6 * count + i];
-    mesh.sky[i] = 1.0F / (1.0F + sum * (1.0F + 0.6F * sum));
-  }
+  write_open_share(planes + 6 * count, count, mesh.sky.data());
+}
+
+void leave_sky_open(const std::vector<Sphere>& spheres, std::size_t count, Workspace& workspace) {
+  workspace.whole.assign(count, 1.0F);
+  float* planes = workspace.planes.data();
+  std::fill_n(planes + 6 * count, count, 0.0F);
+  for (const Sphere& sphere : spheres) add_hidden(sphere, workspace.whole.data(), 0, count, count, planes);
+  write_open_share(planes + 6 * count, count, planes + 6 * count);
 }
 
 void set_other_bones(HandLook& look) {

@@ -90,6 +90,7 @@ struct Workspace {
   std::vector<Point> normal_sum;
   Image image, background, scratch;
   std::vector<float> planes;
+  std::vector<float> whole;  // ones, as many as vertices
 };
 
 }  // namespace a2p::picture
