@@ -87,9 +87,12 @@ class NativeSkinning:
         return PosedHand(*(tensor.reshape(*batch, *tensor.shape[1:]) for tensor in self._pose_batch(flat)))
 
     def _pose_batch(self, tensors: tuple[Tensor, ...]) -> _Posed:
-        posed: _Posed = (
-            _skin(self.handle, *tensors) if torch.compiler.is_compiling() else _Skin.apply(self, *tensors)  # type: ignore[no-untyped-call]
-        )
+        if torch.compiler.is_compiling():
+            compiled: _Posed = _skin(self.handle, *tensors)
+            return compiled
+        if not torch.is_grad_enabled() and not torch.autograd.forward_ad._current_level >= 0:
+            return self.forward(*tensors)
+        posed: _Posed = _Skin.apply(self, *tensors)  # type: ignore[no-untyped-call]
         return posed
 
     def forward(self, *parameters: Tensor) -> _Posed:
@@ -105,7 +108,9 @@ class NativeSkinning:
 
 
 def _array(tensor: Tensor) -> npt.NDArray[np.float32]:
-    array: npt.NDArray[np.float32] = tensor.detach().contiguous().numpy()
+    # Each of PyTorch's functions takes a microsecond or two: what need not be called is not.
+    plain = tensor.detach() if tensor.requires_grad else tensor
+    array: npt.NDArray[np.float32] = (plain if plain.is_contiguous() else plain.contiguous()).numpy()
     return array
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -52,7 +52,9 @@ class HandParameters:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> HandParameters:
         """Returns the parameters with `function` applied to every tensor."""
-        return HandParameters(**{field.name: function(getattr(self, field.name)) for field in fields(self)})
+        return HandParameters(
+            function(self.global_orient), function(self.hand_pose), function(self.betas), function(self.transl)
+        )
 
     def to(self, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> HandParameters:
         """Returns the parameters in another dtype or on another device."""

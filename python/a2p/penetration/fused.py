@@ -157,7 +157,8 @@ def _flat(tensor: Tensor, batch: torch.Size, *shape: int) -> Tensor:
     """Returns the tensor's memory with one leading dimension, or in its own shape if it has not that of the batch."""
     if len(batch) != 1 and tensor.shape == (*batch, *shape):
         tensor = tensor.reshape(batch.numel(), *shape)
-    return (tensor if tensor.is_contiguous() else tensor.contiguous()).detach()
+    tensor = tensor if tensor.is_contiguous() else tensor.contiguous()
+    return tensor.detach() if tensor.requires_grad else tensor
 
 
 def _shaped(tensor: Tensor, batch: torch.Size) -> Tensor:

@@ -7,6 +7,7 @@ rays, anatomy holds the joints, and depth is free. A move is a change of 51 numb
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from a2p.hand.anatomy import ABDUCTION, DOFS, TWIST, HandAnatomy
 from a2p.hand.keypoints import FINGERTIP_VERTICES, JOINT_OF_KEYPOINT
-from a2p.hand.model import HandModel, HandPair
+from a2p.hand.model import HandPair
 from a2p.hand.parameters import HandParameters
 from a2p.hand.rotations import left_jacobian, rotmat_from_rotvec
 from a2p.hand.skinning import PosedHand
@@ -126,26 +127,23 @@ class ComplianceModel:
     def __init__(self, models: HandPair, errors: EstimatorErrors) -> None:
         self.models = models
         self.errors = errors
-        self._hands = tuple(_HandConstants.of(model, errors) for model in models)
+        self._hands = _HandConstants.of(models, errors)
 
     def __call__(self, right: HandParameters, left: HandParameters, seen: SeenPoints) -> Compliance:
         """Returns the compliance of pairs (float32, one leading dimension)."""
-        rates, joint_precision, points = [], [], []
-        for hand, model, parameters in zip(self._hands, self.models, (right, left), strict=True):
-            posed = model(parameters)
-            turns = torch.cat([parameters.global_orient[:, None], parameters.hand_pose + hand.pose_offset], dim=1)
-            jacobians = left_jacobian(turns)
-            points.append(_points(posed))
-            rates.append(hand.point_rates(posed, jacobians))
-            joint_precision.append(hand.joint_precision(turns, jacobians))
-        points_rates = torch.stack(rates, dim=1)
-        image_rates = (seen.across(torch.stack(points, dim=1)) @ points_rates).double().flatten(2, 3)
+        posed = [model(hand) for model, hand in zip(self.models, (right, left), strict=True)]
+        orient = torch.stack([right.global_orient, left.global_orient], dim=1)
+        pose = torch.stack([right.hand_pose, left.hand_pose], dim=1) + self._hands.pose_offset
+        turns = torch.cat([orient[:, :, None], pose], dim=2)
+        jacobians = left_jacobian(turns)
+        points = torch.stack([_points(hand) for hand in posed], dim=1)
+        rates = self._hands.point_rates(posed, points, jacobians)
+        image_rates = (seen.across(points) @ rates).double().flatten(2, 3)
         weights = (seen.weights.double() / self.errors.image_m**2).repeat_interleave(2, dim=-1)
         pull = (image_rates * weights[..., None]).mT
         precision = pull @ image_rates
-        for joint in range(15):
-            block = slice(3 + 3 * joint, 6 + 3 * joint)
-            precision[:, :, block, block] += torch.stack([p[:, joint] for p in joint_precision], dim=1)
+        joints = precision[:, :, 3:48, 3:48].view(-1, 2, 15, 3, 15, 3)
+        joints.diagonal(dim1=2, dim2=4).add_(self._hands.joint_precision(turns, jacobians).movedim(2, -1))
         precision.diagonal(dim1=-2, dim2=-1)[..., :3] += self.errors.orientation_rad**-2
         precision.diagonal(dim1=-2, dim2=-1)[..., 48:] += self.errors.depth_m**-2
         return Compliance(torch.linalg.cholesky(precision), pull)
@@ -153,22 +151,20 @@ class ComplianceModel:
 
 @dataclass(frozen=True)
 class _HandConstants:
-    """What one hand model contributes."""
+    """What the right and the left hand model contribute."""
 
     carries: Float[Tensor, "21 16"]
     """Which keypoints each joint carries."""
-    flexion: Float[Tensor, "15 3"]
-    distal: Float[Tensor, "15 3 3"]
+    flexion: Float[Tensor, "2 15 3"]
+    distal: Float[Tensor, "2 15 3 3"]
     precisions: Float[Tensor, "15 3"]
     """Of each joint about its flexion, abduction and twist axis, 1 / rad^2."""
-    pose_offset: Float[Tensor, "15 3"]
+    pose_offset: Float[Tensor, "2 15 3"]
     parents: list[int]
 
     @classmethod
-    def of(cls, model: HandModel, errors: EstimatorErrors) -> _HandConstants:
-        anatomy = HandAnatomy.from_rest_joints(model.J_template, side=model.side)
-        mirror = anatomy.proximal.new_tensor([1.0, 1.0, 1.0] if model.side == "right" else [1.0, -1.0, -1.0])
-        parents = model.parents.tolist()
+    def of(cls, models: HandPair, errors: EstimatorErrors) -> _HandConstants:
+        parents = models.right.parents.tolist()
         carries = torch.zeros(21, 16)
         for keypoint, start in enumerate(JOINT_OF_KEYPOINT):
             # A joint does not move itself: its own keypoint starts at its parent's bone, fingertips at the last joint.
@@ -180,35 +176,45 @@ class _HandConstants:
         for dof in DOFS:
             loose = errors.abduction_rad if dof.axis in (ABDUCTION, TWIST) else errors.flexion_rad
             sigmas[dof.joint, dof.axis] = loose
-        offset = torch.zeros(15, 3) if model.flat_hand_mean else model.hands_mean
+        anatomies = [HandAnatomy.from_rest_joints(model.J_template, side=model.side) for model in models]
+        mirrors = [
+            model.J_template.new_tensor([1.0, 1.0, 1.0] if model.side == "right" else [1.0, -1.0, -1.0])
+            for model in models
+        ]
+        sides = list(zip(anatomies, mirrors, strict=True))
         return cls(
             carries=carries,
-            flexion=anatomy.proximal[..., 2] * mirror,
-            distal=anatomy.distal * mirror[:, None],
+            flexion=torch.stack([anatomy.proximal[..., 2] * mirror for anatomy, mirror in sides]),
+            distal=torch.stack([anatomy.distal * mirror[:, None] for anatomy, mirror in sides]),
             precisions=sigmas**-2,
-            pose_offset=offset,
+            pose_offset=torch.stack(
+                [torch.zeros(15, 3) if model.flat_hand_mean else model.hands_mean for model in models]
+            ),
             parents=parents,
         )
 
-    def point_rates(self, posed: PosedHand, jacobians: Float[Tensor, "b 16 3 3"]) -> Float[Tensor, "b 21 3 51"]:
-        """Returns how the keypoints move (m) a unit rate of the hand's numbers."""
-        parents = posed.joint_rotmats[:, self.parents].clone()
-        parents[:, 0] = torch.eye(3)
-        turning = parents @ jacobians
-        arms = _points(posed)[:, :, None] - posed.joints[:, None]
-        columns = turning.mT[:, None].expand(-1, 21, -1, -1, -1)
-        moves = torch.linalg.cross(columns, arms[:, :, :, None].expand_as(columns), dim=-1)
-        moves = (moves * self.carries[:, :, None, None]).flatten(2, 3).mT
-        shift = torch.eye(3).expand(len(moves), 21, 3, 3)
+    def point_rates(
+        self, posed: Sequence[PosedHand], points: Float[Tensor, "b 2 21 3"], jacobians: Float[Tensor, "b 2 16 3 3"]
+    ) -> Float[Tensor, "b 2 21 3 51"]:
+        """Returns how the keypoints move (m) a unit rate of the hands' numbers."""
+        rotmats = torch.stack([hand.joint_rotmats for hand in posed], dim=1)
+        joints = torch.stack([hand.joints for hand in posed], dim=1)
+        world = torch.eye(3).expand(len(points), 2, 1, 3, 3)
+        turning = torch.cat([world, rotmats[:, :, self.parents[1:]]], dim=2) @ jacobians
+        arms = points[:, :, :, None] - joints[:, :, None]
+        columns = turning.mT[:, :, None].expand(-1, -1, 21, -1, -1, -1)
+        moves = torch.linalg.cross(columns, arms[..., None, :].expand_as(columns), dim=-1)
+        moves = (moves * self.carries[:, :, None, None]).flatten(3, 4).mT
+        shift = torch.eye(3).expand(len(points), 2, 21, 3, 3)
         return torch.cat([moves, shift], dim=-1)
 
     def joint_precision(
-        self, turns: Float[Tensor, "b 16 3"], jacobians: Float[Tensor, "b 16 3 3"]
-    ) -> Float[Tensor, "b 15 3 3"]:
+        self, turns: Float[Tensor, "b 2 16 3"], jacobians: Float[Tensor, "b 2 16 3 3"]
+    ) -> Float[Tensor, "b 2 15 3 3"]:
         """Returns the precision of the joints' axis-angles: each joint is loose about the axes that it turns about."""
-        distal = rotmat_from_rotvec(turns[:, 1:]) @ self.distal
-        flexion = self.flexion.expand(len(turns), 15, 3)
-        axes = torch.stack([flexion, distal[..., 1], distal[..., 0]], dim=-2) @ jacobians[:, 1:]
+        distal = rotmat_from_rotvec(turns[:, :, 1:]) @ self.distal
+        flexion = self.flexion.expand(len(turns), 2, 15, 3)
+        axes = torch.stack([flexion, distal[..., 1], distal[..., 0]], dim=-2) @ jacobians[:, :, 1:]
         axes = axes.double()
         return axes.mT @ (axes * self.precisions.double()[..., None])
 

@@ -112,9 +112,23 @@ class PlausibilityDiffusion:
         self._timesteps = self._schedule.timesteps(config.steps, start_t=config.start_t)
 
     @torch.no_grad()
-    def __call__(self, right: HandParameters, left: HandParameters, evidence: Evidence, *, seed: int = 0) -> Drawn:
-        """Returns sampled pairs in place of the estimates (float32, one leading dimension)."""
-        seen, weights = self._see(right, left, evidence), evidence.weights
+    def __call__(
+        self,
+        right: HandParameters,
+        left: HandParameters,
+        evidence: Evidence,
+        collision: Collision | None = None,
+        *,
+        seed: int = 0,
+    ) -> Drawn:
+        """Returns sampled pairs in place of the estimates (float32, one leading dimension).
+
+        `collision` is that of the estimates, where it is known.
+        """
+        weights = evidence.weights
+        seen = self._see(
+            right, left, evidence, Collision.of(self._step, right, left) if collision is None else collision
+        )
         ones = seen.points.new_ones(seen.points.shape[:-1])
         condition = pair_condition(
             self._codec, seen, weights=ones if weights is None else weights, keypoints_seen=weights is not None
@@ -159,10 +173,10 @@ class PlausibilityDiffusion:
             return self._collide(right, left)
         return Collision.of(self._step, right, left)
 
-    def _see(self, right: HandParameters, left: HandParameters, evidence: Evidence) -> SeenPair:
+    def _see(self, right: HandParameters, left: HandParameters, evidence: Evidence, collision: Collision) -> SeenPair:
         points = self._codec.points(right, left)
         frame = frame_of(points, has_camera=evidence.has_camera)
-        return SeenPair(right, left, points, frame, Collision.of(self._step, right, left))
+        return SeenPair(right, left, points, frame, collision)
 
 
 class _Guidance:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from a2p.errors import ConfigError
@@ -103,7 +103,7 @@ def project(
         hands = moved(*hands, move if back is None else back + move)
         collision = Collision.of(step, *hands)
         better = (collision.max_depth < best.depth[rows]) | is_held
-        best = best.replaced(rows[better], _Poses(hands[0][better], hands[1][better], collision.max_depth[better]))
+        best = best.improved(rows, _Poses(*hands, collision.max_depth), better)
     best = _approached(step, before, best, config)
     return Projected(best.right, best.left, best.depth)
 
@@ -122,6 +122,12 @@ class _Poses:
 
     def __getitem__(self, rows: Tensor) -> _Poses:
         return _Poses(self.right[rows], self.left[rows], self.depth[rows])
+
+    def improved(self, rows: Tensor, others: _Poses, better: Bool[Tensor, " b"]) -> _Poses:
+        """Returns the poses with those of `rows` replaced where the others are better."""
+        if bool(better.all()):
+            return self.replaced(rows, others)
+        return self.replaced(rows[better], others[better])
 
     def replaced(self, rows: Tensor, others: _Poses) -> _Poses:
         """Returns the poses with those of `rows`, in order and without repeats, replaced."""

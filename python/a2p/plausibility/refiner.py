@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -16,6 +17,7 @@ from a2p.camera import Camera
 from a2p.errors import ConfigError, ShapeError
 from a2p.hand import HandModel, HandPair, HandParameters
 from a2p.hand.hand_file import read_hand_data
+from a2p.hand.skinning import PosedHand
 from a2p.penetration import FusedPenetration, PenetrationReport
 from a2p.plausibility.compliance import Collision
 from a2p.plausibility.descent import DescentConfig, descend, settle
@@ -173,12 +175,13 @@ class Refiner:
 
         What it draws is of use where the hands are apart and still where the image shows them.
         """
-        depth = Collision.of(self._step, right, left).max_depth
+        collision = Collision.of(self._step, right, left)
+        depth = collision.max_depth
         rows = (depth > ALLOWED_DEPTH).nonzero()[:, 0]
         drawn: dict[int, PairState] = {}
         if self._diffusion is not None and len(rows):
             known = _evidence_of([evidence[int(row)] for row in rows])
-            found = self._diffusion(right[rows], left[rows], known, seed=seed)
+            found = self._diffusion(right[rows], left[rows], known, collision[rows], seed=seed)
             usable = (found.max_depth <= ALLOWED_DEPTH) & found.is_seen
             drawn = {
                 int(row): PairState(found.right[k], found.left[k]) for k, row in enumerate(rows) if bool(usable[k])
@@ -187,19 +190,22 @@ class Refiner:
 
     def _refine(self, candidate: _Candidate, evidence: PairEvidence, seed: int) -> tuple[PairState, PairRefinement]:
         state = candidate.state
-        before = self._measure(state)
+        posed = self._posed(state)
+        before = self._measure(*posed)
         if candidate.depth <= ALLOWED_DEPTH:
             return state, PairRefinement(before, before, False, True, 0.0, 0.0)
         refined = state if candidate.drawn is None else candidate.drawn
-        after = before if candidate.drawn is None else self._measure(refined)
+        there = posed if candidate.drawn is None else self._posed(refined)
+        after = before if candidate.drawn is None else self._measure(*there)
         if after.max_mm > 1e3 * ALLOWED_DEPTH:
             metrics = (
                 self._metric(0, refined.right, evidence.camera, evidence.confidence_right),
                 self._metric(1, refined.left, evidence.camera, evidence.confidence_left),
             )
             refined = refined.moved(self._resolve(refined, metrics, seed))
-            after = self._measure(refined)
-        vertex_shift, image_shift = self._shifts(state, refined, evidence.camera)
+            there = self._posed(refined)
+            after = self._measure(*there)
+        vertex_shift, image_shift = _shifts(posed, there, evidence.camera)
         is_resolved = after.max_mm <= 1e3 * ALLOWED_DEPTH
         return refined, PairRefinement(before, after, True, is_resolved, 1e3 * vertex_shift, 1e3 * image_shift)
 
@@ -237,26 +243,14 @@ class Refiner:
         change[48:51], change[99:] = separation.translation / 2, -separation.translation / 2
         return change
 
-    def _measure(self, state: PairState) -> PenetrationReport:
+    def _posed(self, state: PairState) -> tuple[PosedHand, PosedHand]:
         with torch.no_grad():
-            right, left = self.models.right(state.right).vertices, self.models.left(state.left).vertices
-            return PenetrationReport.measure(right, left, self.models.right.topology, self.models.left.topology)
+            return self.models.right(state.right), self.models.left(state.left)
 
-    def _shifts(self, before: PairState, after: PairState, camera: Camera | None) -> tuple[float, float]:
-        """Returns how far the vertices moved on average, and the joints across the viewing rays (m)."""
-        moves, image_moves = [], []
+    def _measure(self, right: PosedHand, left: PosedHand) -> PenetrationReport:
+        topologies = (self.models.right.topology, self.models.left.topology)
         with torch.no_grad():
-            for model, old, new in (
-                (self.models.right, before.right, after.right),
-                (self.models.left, before.left, after.left),
-            ):
-                was, now = model(old), model(new)
-                moves.append((now.vertices - was.vertices).square().sum(dim=-1).sqrt())
-                change = now.joints - was.joints
-                if camera is not None:
-                    change = now.joints * (was.joints[:, 2:] / now.joints[:, 2:]) - was.joints
-                image_moves.append(change[:, :2].square().sum(dim=-1).sqrt())
-        return float(torch.cat(moves).mean()), float(torch.cat(image_moves).mean())
+            return PenetrationReport.measure(right.vertices, left.vertices, *topologies)
 
 
 @dataclass(frozen=True)
@@ -272,6 +266,19 @@ def _is_open_hand(model: HandModel) -> bool:
     """Returns whether the model has the packaged hand's shape space, which the packaged weights were trained on."""
     packaged = HandModel(read_hand_data("open", side=model.side))
     return all(torch.equal(getattr(model, name), getattr(packaged, name)) for name in ("v_template", "shapedirs"))
+
+
+def _shifts(before: Sequence[PosedHand], after: Sequence[PosedHand], camera: Camera | None) -> tuple[float, float]:
+    """Returns how far the vertices moved on average, and the joints across the viewing rays (m)."""
+    moves, image_moves = [], []
+    with torch.no_grad():
+        for was, now in zip(before, after, strict=True):
+            moves.append((now.vertices - was.vertices).square().sum(dim=-1).sqrt())
+            change = now.joints - was.joints
+            if camera is not None:
+                change = now.joints * (was.joints[:, 2:] / now.joints[:, 2:]) - was.joints
+            image_moves.append(change[:, :2].square().sum(dim=-1).sqrt())
+    return float(torch.cat(moves).mean()), float(torch.cat(image_moves).mean())
 
 
 def _for_each(confidence: Float[Tensor, "*batch 21"] | None, count: int) -> list[Tensor | None]:
@@ -305,7 +312,7 @@ def _require_pairs(right: HandParameters, left: HandParameters) -> None:
         )
     for name, hand in (("right", right), ("left", left)):
         for field in ("global_orient", "hand_pose", "betas", "transl"):
-            if not bool(torch.isfinite(getattr(hand, field)).all()):
+            if not np.isfinite(getattr(hand, field).detach().cpu().numpy()).all():
                 raise ShapeError(f"{name}.{field} must be finite; it holds NaN or infinity. Drop that hand.")
 
 
