@@ -56,6 +56,15 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_other_ones() -> None
     assert not torch.equal(first.left.hand_pose, other.left.hand_pose)
 
 
+def test_autograd_goes_on_from_what_was_drawn() -> None:
+    right, left = stacked_near_pairs(MODELS, 2)
+    found = _diffusion(DiffusionConfig())(right.map(lambda tensor: tensor.clone().requires_grad_()), left, UNSEEN)
+    scale = torch.ones(1, requires_grad=True)
+    (scale * found.right.hand_pose.square() * found.max_depth[:, None, None]).sum().backward()
+    assert scale.grad is not None
+    assert float(scale.grad) > 0
+
+
 def test_a_pair_does_not_depend_on_its_neighbours_in_the_batch() -> None:
     right, left = stacked_near_pairs(MODELS, 4)
     diffusion = _diffusion(DiffusionConfig(steps=2))

@@ -111,7 +111,6 @@ class PlausibilityDiffusion:
         self._schedule = NoiseSchedule.cosine(denoiser.config.noising_steps)
         self._timesteps = self._schedule.timesteps(config.steps, start_t=config.start_t)
 
-    @torch.no_grad()
     def __call__(
         self,
         right: HandParameters,
@@ -125,6 +124,15 @@ class PlausibilityDiffusion:
 
         `collision` is that of the estimates, where it is known.
         """
+        with torch.inference_mode():
+            drawn = self._draw(right, left, evidence, collision, seed)
+        # Copies made outside are tensors that autograd may keep.
+        right, left = drawn.right.map(torch.clone), drawn.left.map(torch.clone)
+        return Drawn(right, left, drawn.max_depth.clone(), drawn.is_seen.clone())
+
+    def _draw(
+        self, right: HandParameters, left: HandParameters, evidence: Evidence, collision: Collision | None, seed: int
+    ) -> Drawn:
         weights = evidence.weights
         seen = self._see(
             right, left, evidence, Collision.of(self._step, right, left) if collision is None else collision
@@ -164,8 +172,7 @@ class PlausibilityDiffusion:
         return depth, shift <= self.config.allowed_shift_m
 
     def _denoise(self, x_t: Float[Tensor, "b 215"], t: int, condition: PairCondition) -> Float[Tensor, "b 215"]:
-        with torch.inference_mode():
-            x_0: Tensor = self._denoiser(x_t, torch.full((len(x_t),), t), condition)
+        x_0: Tensor = self._denoiser(x_t, torch.full((len(x_t),), t), condition)
         return x_0
 
     def _collided(self, right: HandParameters, left: HandParameters) -> Collision:
