@@ -17,7 +17,7 @@ from benchmarks import ablate_alignment
 SIZES = {"crop_px": 64, "width": 32, "heads": 2, "layers": 1, "shared_blocks": 5, "keypoint_hidden": 16}
 HEADS = {"sampled": 16, "parameter_hidden": 32, "relative_hidden": 32}
 RECIPE = {
-    **{"network": SIZES | HEADS, "imagenet": False, "picture_px": 64, "bf16": False, "warm_up": 1},
+    **{"network": SIZES | HEADS, "start": "random", "picture_px": 64, "bf16": False, "warm_up": 1},
     **{"steps": 4, "batch": 2, "held_out": 2, "log_every": 1, "check_every": 4},
 }
 

@@ -26,7 +26,7 @@ from tests.tolerances import CROP_LABELS_M
 
 RECIPE = AlignmentTraining(
     network=small(),
-    imagenet=False,
+    start="random",
     picture_px=64,
     steps=4,
     batch=4,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
-EncoderKind: TypeAlias = Literal["resnet50", "efficientnet_lite0"]
+EncoderKind: TypeAlias = Literal["resnet50", "efficientnet_lite0", "hand_landmark"]
 
 
 @dataclass(frozen=True)
@@ -103,31 +103,39 @@ _LITE0 = (
     _BlockShape(3, 1, 6, 320),
 )
 """Blocks of EfficientNet-Lite0, in order."""
-_TAPS = (2, 4, 10, 15)
-"""The last block of each stride."""
+_HAND_LANDMARK = (_LITE0[0], _BlockShape(3, 2, 4, 24), *_LITE0[2:15])
+"""Those of MediaPipe's hand landmark model down to stride 32."""
 MOST_SHARED_BLOCKS = 11
 """Blocks that a second encoder may share: those down to stride 16."""
 
 
-class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0 without its head: inverted residuals with ReLU6 and no squeeze-and-excitation.
+class MobileEncoder(nn.Module):
+    """Inverted residuals with ReLU6 and no squeeze-and-excitation, whose padding at stride 2 is TensorFlow's.
 
-    Tan and Le, ICML 2019; the Lite variant is TensorFlow's, whose padding at stride 2 adds more at bottom and right.
     An encoder with `first_block` > 0 has no stem: it goes on from another one's blocks.
     """
 
-    channels = (24, 40, 112, 320)
+    channels: tuple[int, int, int, int]
+    shapes: tuple[_BlockShape, ...]
+    stem_width: int
+    taps: tuple[int, int, int, int]
+    """The last block of each stride."""
+    is_normalised: bool
+    """Whether convolutions have batch normalisation behind them; else they have biases."""
 
     def __init__(self, first_block: int = 0) -> None:
         super().__init__()
         self.first_block = first_block
         if first_block == 0:
-            self.conv_stem = nn.Conv2d(3, 32, 3, 2, bias=False)
-            self.target_stem = _target_stem(32)
-            self.bn0 = _batch_norm(32)
-        widths = [32, *(shape.outputs for shape in _LITE0)]
+            self.conv_stem = nn.Conv2d(3, self.stem_width, 3, 2, bias=not self.is_normalised)
+            self.target_stem = _target_stem(self.stem_width)
+            self.bn0 = _batch_norm(self.stem_width) if self.is_normalised else nn.Identity()
+        widths = [self.stem_width, *(shape.outputs for shape in self.shapes)]
         self.blocks = nn.ModuleDict(
-            {str(i): InvertedResidual(widths[i], _LITE0[i]) for i in range(first_block, len(_LITE0))}
+            {
+                str(i): InvertedResidual(widths[i], self.shapes[i], is_normalised=self.is_normalised)
+                for i in range(first_block, len(self.shapes))
+            }
         )
 
     def forward(self, crops: Float[Tensor, "n 3 s s"], target: Float[Tensor, "n 2 s s"]) -> FeatureMaps:
@@ -136,7 +144,7 @@ class EfficientNetLite0(nn.Module):
 
     def block_outputs(self, crops: Float[Tensor, "n 3 s s"], target: Float[Tensor, "n 2 s s"]) -> list[Tensor]:
         """Returns what every block yields."""
-        x = self.conv_stem(F.pad(2.0 * crops - 1.0, (0, 1, 0, 1))) + self.target_stem(target)
+        x = self.conv_stem(F.pad(self.scaled(crops), (0, 1, 0, 1))) + self.target_stem(target)
         return self._through(F.relu6(self.bn0(x)), [])
 
     def go_on(self, shared: list[Tensor]) -> FeatureMaps:
@@ -144,10 +152,14 @@ class EfficientNetLite0(nn.Module):
         before = shared[: self.first_block]
         return self.maps(self._through(before[-1], before))
 
-    @staticmethod
-    def maps(outputs: list[Tensor]) -> FeatureMaps:
+    def maps(self, outputs: list[Tensor]) -> FeatureMaps:
         """Returns the last block of each stride."""
-        return FeatureMaps(*(outputs[tap] for tap in _TAPS))
+        return FeatureMaps(*(outputs[tap] for tap in self.taps))
+
+    @staticmethod
+    def scaled(crops: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
+        """Returns the crops as the published weights expect them."""
+        raise NotImplementedError
 
     def _through(self, x: Tensor, before: list[Tensor]) -> list[Tensor]:
         outputs = list(before)
@@ -157,18 +169,46 @@ class EfficientNetLite0(nn.Module):
         return outputs
 
 
+class EfficientNetLite0(MobileEncoder):
+    """EfficientNet-Lite0 without its head (Tan and Le, ICML 2019; the Lite variant is TensorFlow's)."""
+
+    channels = (24, 40, 112, 320)
+    shapes, stem_width, taps, is_normalised = _LITE0, 32, (2, 4, 10, 15), True
+
+    @staticmethod
+    def scaled(crops: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
+        """Returns the crops in [-1, 1]."""
+        return 2.0 * crops - 1.0
+
+
+class HandLandmarkEncoder(MobileEncoder):
+    """MediaPipe's hand landmark model (full) without its last block and its heads, normalisation folded into weights.
+
+    Zhang et al., "MediaPipe Hands", 2020.
+    """
+
+    channels = (24, 40, 112, 192)
+    shapes, stem_width, taps, is_normalised = _HAND_LANDMARK, 24, (2, 4, 10, 14), False
+
+    @staticmethod
+    def scaled(crops: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
+        """Returns the crops as they are, in [0, 1]."""
+        return crops
+
+
 class InvertedResidual(nn.Module):
     """One block: expand, filter each channel, project; the input is added where it has the same shape."""
 
-    def __init__(self, inputs: int, shape: _BlockShape) -> None:
+    def __init__(self, inputs: int, shape: _BlockShape, *, is_normalised: bool = True) -> None:
         super().__init__()
-        width = inputs * shape.expansion
+        width, bias = inputs * shape.expansion, not is_normalised
+        norm = _batch_norm if is_normalised else _no_norm
         self.expand_conv: nn.Conv2d | None = None
         if shape.expansion > 1:
-            self.expand_conv, self.bn0 = nn.Conv2d(inputs, width, 1, bias=False), _batch_norm(width)
-        self.depthwise_conv = nn.Conv2d(width, width, shape.kernel, shape.stride, groups=width, bias=False)
-        self.bn1 = _batch_norm(width)
-        self.project_conv, self.bn2 = nn.Conv2d(width, shape.outputs, 1, bias=False), _batch_norm(shape.outputs)
+            self.expand_conv, self.bn0 = nn.Conv2d(inputs, width, 1, bias=bias), norm(width)
+        self.depthwise_conv = nn.Conv2d(width, width, shape.kernel, shape.stride, groups=width, bias=bias)
+        self.bn1 = norm(width)
+        self.project_conv, self.bn2 = nn.Conv2d(width, shape.outputs, 1, bias=bias), norm(shape.outputs)
         self.has_skip = shape.stride == 1 and inputs == shape.outputs
         total = shape.kernel - shape.stride
         self.padding = (total // 2, total - total // 2) * 2
@@ -181,7 +221,11 @@ class InvertedResidual(nn.Module):
         return x + projected if self.has_skip else projected
 
 
-def _batch_norm(channels: int) -> nn.BatchNorm2d:
+def _no_norm(_: int) -> nn.Module:
+    return nn.Identity()
+
+
+def _batch_norm(channels: int) -> nn.Module:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.03)
 
 
@@ -191,7 +235,7 @@ def _target_stem(outputs: int) -> nn.Conv2d:
     return convolution
 
 
-Encoder: TypeAlias = ResNet50 | EfficientNetLite0
+Encoder: TypeAlias = ResNet50 | EfficientNetLite0 | HandLandmarkEncoder
 
 
 def residual_stage(inputs: int, outputs: int) -> nn.Sequential:

@@ -21,6 +21,8 @@ from a2p.alignment.encoder import (
     Encoder,
     EncoderKind,
     FeatureMaps,
+    HandLandmarkEncoder,
+    MobileEncoder,
     ResNet50,
 )
 from a2p.alignment.fusion import PRIORS, ChannelNorm, FusionTransformer, Neck, Prior, PriorFeatures, PriorProjection
@@ -46,7 +48,7 @@ class AlignmentConfig:
     cross_layers: int = 1
     """Layers in which each hand looks at the other one."""
     shared_blocks: int = 0
-    """First blocks of EfficientNet-Lite0 that the fusion alignment encoder shares with the image encoder."""
+    """First blocks of a mobile encoder that the fusion alignment encoder shares with the image encoder."""
     keypoint_head: Literal["volume", "heatmap"] = "heatmap"
     keypoint_hidden: int = 64
     """Channels of the pyramid below the heat maps."""
@@ -76,7 +78,7 @@ class AlignmentConfig:
             raise ConfigError(
                 f"token_stride must be 16 or 32 and no number below 0; got {self.token_stride} and {min(counts)}."
             )
-        most = MOST_SHARED_BLOCKS if self.encoder == "efficientnet_lite0" else 0
+        most = 0 if self.encoder == "resnet50" else MOST_SHARED_BLOCKS
         if not 0 <= self.shared_blocks <= most:
             raise ConfigError(f"{self.encoder} can share 0 to {most} blocks; got {self.shared_blocks}.")
 
@@ -212,7 +214,7 @@ class AlignmentNetwork(nn.Module):
         return maps.placed(rows, len(crops)), alignment_maps.placed(rows, len(crops))
 
     def _encoded(self, crops: Tensor, target: Tensor) -> tuple[FeatureMaps, FeatureMaps]:
-        if isinstance(self.image_encoder, EfficientNetLite0) and isinstance(self.alignment_encoder, EfficientNetLite0):
+        if isinstance(self.image_encoder, MobileEncoder) and isinstance(self.alignment_encoder, MobileEncoder):
             outputs = self.image_encoder.block_outputs(crops, target)
             if self.config.shared_blocks:
                 return self.image_encoder.maps(outputs), self.alignment_encoder.go_on(outputs)
@@ -228,7 +230,9 @@ class AlignmentNetwork(nn.Module):
 
 
 def _encoder(kind: EncoderKind, shared_blocks: int = 0) -> Encoder:
-    return ResNet50() if kind == "resnet50" else EfficientNetLite0(shared_blocks)
+    if kind == "resnet50":
+        return ResNet50()
+    return EfficientNetLite0(shared_blocks) if kind == "efficientnet_lite0" else HandLandmarkEncoder(shared_blocks)
 
 
 def _chosen(aligned: Tensor, prior: Tensor | None, from_image: Tensor | None) -> Tensor:

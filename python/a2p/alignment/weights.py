@@ -21,7 +21,7 @@ FORMAT = "a2p-alignment-1"
 _MAX_BYTES = 1024 * 2**20
 _TEACHERS_ONLY = "projection."
 _CHOICES = {
-    "encoder": ("resnet50", "efficientnet_lite0"),
+    "encoder": ("resnet50", "efficientnet_lite0", "hand_landmark"),
     "keypoint_head": ("volume", "heatmap"),
     "relative_head": ("volume", "pooled"),
 }

