@@ -19,7 +19,7 @@ from a2p.plausibility.denoiser import DenoiserConfig
 from a2p.plausibility.pair_numbers import PairParts
 from a2p.plausibility.weights import load_denoiser
 from a2p.training.estimates import EstimatedPairs, drawn_estimates, fitted_estimates
-from a2p.training.plausibility import PlausibilityTraining, Trainer, train
+from a2p.training.plausibility import PlausibilityTrainer, PlausibilityTraining, train
 from a2p.training.plausibility_losses import keypoints
 from a2p.training.preparation import PairPreparation
 from a2p.training.prepared_pairs import PreparedPairs, load_prepared
@@ -59,7 +59,7 @@ def test_a_run_that_is_stopped_and_resumed_takes_the_same_steps_to_the_bit(prepa
     train(RECIPE, prepared, tmp_path / "parts", device="cpu", max_seconds=0.0)
     with Worker.joined("cpu") as worker:
         for _ in range(2):
-            trainer = Trainer(RECIPE, prepared, worker)
+            trainer = PlausibilityTrainer(RECIPE, prepared, worker)
             trainer.resume(tmp_path / "parts")
             trainer.take_step()
             trainer.take_step()
@@ -67,7 +67,7 @@ def test_a_run_that_is_stopped_and_resumed_takes_the_same_steps_to_the_bit(prepa
     assert train(RECIPE, prepared, tmp_path / "parts", device="cpu") == 6
     whole, parts = (torch.load(tmp_path / name / CHECKPOINT, weights_only=True) for name in ("whole", "parts"))
     assert whole["step"] == parts["step"] == 6
-    for part in ("denoiser", "averaged"):
+    for part in ("network", "averaged"):
         for name, tensor in whole[part].items():
             assert torch.equal(tensor, parts[part][name]), name
     weights = [load_file(tmp_path / name / WEIGHTS) for name in ("whole", "parts")]
@@ -182,7 +182,7 @@ def test_a_run_can_begin_from_the_weights_of_another(prepared: Path, tmp_path: P
     train(replace(RECIPE, steps=2), prepared, tmp_path / "first", device="cpu")
     weights = tmp_path / "first" / WEIGHTS
     with Worker.joined("cpu") as worker:
-        trainer = Trainer(RECIPE, prepared, worker, start=weights)
+        trainer = PlausibilityTrainer(RECIPE, prepared, worker, start=weights)
     known = load_file(weights)
     assert trainer.step == 0
     assert all(torch.equal(tensor, known[name]) for name, tensor in trainer.averaged.state_dict().items())
@@ -198,7 +198,7 @@ def test_a_batch_has_the_share_of_fits_that_the_recipe_asks_for(prepared: Path, 
     replace(whole.training.to(dtype=torch.float32), pair=seen).save(tmp_path / "shard-0.safetensors")
     with Worker.joined("cpu") as worker:
         for share in (0.0, 0.5, 1.0):
-            trainer = Trainer(replace(RECIPE, fitted_share=share), tmp_path, worker)
+            trainer = PlausibilityTrainer(replace(RECIPE, fitted_share=share), tmp_path, worker)
             rows = trainer._rows(2000, torch.Generator().manual_seed(0))
             assert abs(float((rows < 3).float().mean()) - share) < 0.05
     with pytest.raises(ConfigError, match="fitted_share must lie in"):

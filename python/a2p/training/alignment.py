@@ -10,7 +10,6 @@ that it would have taken.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -29,17 +28,8 @@ from a2p.training.alignment_pictures import BatchSource, ParallelPictures, Train
 from a2p.training.alignment_recipe import RECIPES, AlignmentTraining
 from a2p.training.alignment_start import hand_landmark_file, parameter_groups, start_encoders
 from a2p.training.picture_grid import save_grid
-from a2p.training.runs import (
-    WEIGHTS,
-    Deadline,
-    Worker,
-    average,
-    load_checkpoint,
-    plain_recipe,
-    save_checkpoint,
-    seed_of,
-    write_log,
-)
+from a2p.training.runs import WEIGHTS, Deadline, Worker, seed_of
+from a2p.training.trainer import Trainer
 
 GRID = "predictions.png"
 
@@ -55,50 +45,40 @@ class HeldOut:
     mrrpe_mm: Float[Tensor, ""]
 
 
-class AlignmentTrainer:
-    """The state of one run: network, averaged network, optimiser, step."""
+class AlignmentTrainer(Trainer):
+    """One run of stage 1's network."""
 
     def __init__(
         self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None = None, processes: int = 0
     ) -> None:
-        self.recipe, self.worker = recipe, worker
+        self.recipe = recipe
         self.pictures = TrainingPictures(recipe, worker, pairs=pairs)
         self.batches: BatchSource = self.pictures
         if processes > 0:
             self.batches = ParallelPictures(recipe, worker, pairs=pairs, processes=processes)
         self.teacher = teacher_of(recipe)
         config = recipe.network.with_priors({} if self.teacher is None else self.teacher.channels)
+        form = torch.channels_last if recipe.channels_last else torch.contiguous_format
         torch.manual_seed(recipe.seed)
-        self.network = self._placed(AlignmentNetwork(config))
-        start_encoders(self.network, recipe.start)
-        self.averaged = self._placed(AlignmentNetwork(config)).requires_grad_(False)
-        self.averaged.load_state_dict(self.network.state_dict())
-        self.criterion = AlignmentCriterion(HandModel.load("open", side="right"), recipe.loss).to(worker.device)
-        self.parallel: nn.Module = self.network
-        if worker.count > 1:
-            self.parallel = nn.parallel.DistributedDataParallel(self.network, find_unused_parameters=True)
-        self.optimiser = torch.optim.AdamW(
-            parameter_groups(self.network, recipe.encoder_rate),
-            lr=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
+        self.network, self.averaged = (
+            AlignmentNetwork(config).to(device=worker.device, memory_format=form)  # type: ignore[call-overload]
+            for _ in range(2)
         )
-        self.step = 0
+        start_encoders(self.network, recipe.start)
+        self.criterion = AlignmentCriterion(HandModel.load("open", side="right"), recipe.loss).to(worker.device)
+        groups = parameter_groups(self.network, recipe.encoder_rate)
+        super().__init__(recipe, worker, self.network, self.averaged, groups=groups)
 
-    def take_step(self) -> AlignmentLosses:
-        """Trains on the next batch and returns its losses."""
+    def next_losses(self) -> tuple[Tensor, AlignmentLosses]:
+        """Returns what the next batch costs."""
         batch = self.batches.batch(self.step)
-        self.network.train()
-        output = self._run(self.parallel, batch)
-        found = self.criterion(output, batch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["share"] * self.recipe.rate(self.step)
-        self.optimiser.zero_grad(set_to_none=True)
-        found.total(self.recipe.loss).backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.longest_gradient)
-        self.optimiser.step()
-        average(self.averaged, self.network, keep=self.recipe.ema, step=self.step)
-        self.step += 1
-        return AlignmentLosses(*(getattr(found, item.name).detach() for item in fields(found)))
+        found = self.criterion(self._run(self.parallel, batch), batch)
+        return found.total(self.recipe.loss), found
+
+    def close(self) -> None:
+        """Ends what renders."""
+        self.batches.close()
+        self.pictures.close()
 
     @torch.no_grad()
     def check(self) -> HeldOut:
@@ -110,41 +90,16 @@ class AlignmentTrainer:
             parts.append(self._errors(self._float(self._autocast(self.averaged, batch)), batch))
         return HeldOut(*(torch.stack([getattr(p, item.name) for p in parts]).mean() for item in fields(HeldOut)))
 
-    @torch.no_grad()
-    def save(self, folder: Path, commit: str) -> None:
-        """Writes the checkpoint and the averaged weights."""
-        recipe = plain_recipe(self.recipe)
-        save_checkpoint(
-            folder,
-            {
-                "step": self.step,
-                "recipe": recipe,
-                "network": self.network.state_dict(),
-                "averaged": self.averaged.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-            },
-        )
-        text = json.dumps(recipe, sort_keys=True)
-        origin = AlignmentOrigin("rendered duet pictures", text, commit, self.step * self.recipe.batch)
-        save_alignment(self.averaged, folder / WEIGHTS, origin)
+    def write_weights(self, path: Path, recipe: str, commit: str, samples: int) -> None:
+        """Writes the averaged network and where it comes from."""
+        save_alignment(self.averaged, path, AlignmentOrigin("rendered duet pictures", recipe, commit, samples))
 
     @torch.no_grad()
-    def draw(self, path: Path) -> None:
+    def draw(self, folder: Path) -> None:
         """Writes a grid of held-out crops with the averaged network's keypoints."""
         self.averaged.eval()
         batch = self.pictures.held_out(0, min(24, self.recipe.held_out))
-        save_grid(path, batch, self._float(self._autocast(self.averaged, batch)).keypoints_25d)
-
-    def resume(self, folder: Path) -> None:
-        """Takes up the run in a folder, if there is one; the recipe must be the same."""
-        state = load_checkpoint(folder, plain_recipe(self.recipe), self.worker.device)
-        if state is None:
-            return
-        self.step = int(state["step"])
-        self.network.load_state_dict(state["network"])
-        self.averaged.load_state_dict(state["averaged"])
-        if "optimiser" in state:  # a light checkpoint has none: its momenta build up anew
-            self.optimiser.load_state_dict(state["optimiser"])
+        save_grid(folder / GRID, batch, self._float(self._autocast(self.averaged, batch)).keypoints_25d)
 
     def _run(self, network: nn.Module, batch: AlignmentBatch) -> AlignmentOutput:
         if self.teacher is None:
@@ -175,10 +130,6 @@ class AlignmentTrainer:
             1e3 * masked_mean(solid, labels.keypoints_3d_valid & present[..., None]),
             1e3 * masked_mean(apart, labels.relative_valid & present.all(dim=1)),
         )
-
-    def _placed(self, network: AlignmentNetwork) -> AlignmentNetwork:
-        form = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
-        return network.to(device=self.worker.device, memory_format=form)  # type: ignore[call-overload,no-any-return]
 
 
 def teacher_of(recipe: AlignmentTraining) -> Teacher | None:
@@ -212,41 +163,12 @@ def train(
     predictions.
     """
     deadline = Deadline(max_seconds)
-    out.mkdir(parents=True, exist_ok=True)
     with Worker.joined(device) as worker:
         trainer = AlignmentTrainer(recipe, worker, pairs=pairs, processes=processes)
         try:
-            trainer.resume(out)
-            _loop(trainer, out, deadline, commit)
+            return trainer.run(out, deadline, commit)
         finally:
-            trainer.batches.close()
-            trainer.pictures.close()
-    return trainer.step
-
-
-def _loop(trainer: AlignmentTrainer, out: Path, deadline: Deadline, commit: str) -> None:
-    recipe, is_first = trainer.recipe, trainer.worker.rank == 0
-    recent: list[AlignmentLosses] = []
-    while trainer.step < recipe.steps and not deadline.is_over(trainer.worker):
-        recent.append(trainer.take_step())
-        is_last = trainer.step == recipe.steps
-        if is_first and (is_last or trainer.step % recipe.log_every == 0):
-            names = [item.name for item in fields(AlignmentLosses)]
-            means = {name: float(torch.stack([getattr(part, name) for part in recent]).mean()) for name in names}
-            _log(out, trainer, "training", means)
-            recent = []
-        if is_first and (is_last or trainer.step % recipe.check_every == 0):
-            found = trainer.check()
-            _log(out, trainer, "held_out", {item.name: float(getattr(found, item.name)) for item in fields(HeldOut)})
-            trainer.draw(out / GRID)
-            trainer.save(out, commit)
-    if is_first:
-        trainer.save(out, commit)
-
-
-def _log(out: Path, trainer: AlignmentTrainer, kind: str, values: dict[str, float]) -> None:
-    counts = {"step": trainer.step, "samples": trainer.step * trainer.recipe.batch, "kind": kind}
-    write_log(out, {**counts, **values, "learning_rate": trainer.recipe.rate(trainer.step)})
+            trainer.close()
 
 
 def main() -> None:

