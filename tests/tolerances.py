@@ -33,8 +33,8 @@ PICTURE_JPEG_MEAN = 0.15
 PICTURE_KEYPOINT_PX = 1.8e-4
 """Labelled keypoints against the projection of the labelled 3D ones, in float32: worst 4.6e-5 px over 28 pictures."""
 PICTURE_LABELLED_KEYPOINT_M = 6e-8
-"""Keypoints of the labelled parameters, mirrored or not, against the labelled ones: worst 0 over 4 pictures, computed alike;
-room for one rounding of a float32 below a metre."""
+"""Keypoints of the labelled parameters, mirrored or not, against the labelled ones: worst 0 over 4 pictures: computed
+alike, with room for one rounding of a float32 below a metre."""
 EXPORTED_TEXT_M = 1e-7
 """Vertices as .obj text of 7 decimals: worst 5.0e-8, half a digit, plus float32's rounding."""
 EXAMPLE_IMAGE_MEAN = 2.5

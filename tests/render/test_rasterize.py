@@ -179,7 +179,7 @@ def test_a_negative_number_of_threads_is_refused() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 5])
-@pytest.mark.parametrize("threads", [2, 3, 7])
+@pytest.mark.parametrize("threads", [2, 3, 7, 2**31 - 1])  # the last one once took minutes
 def test_the_number_of_threads_changes_no_bit(batch: int, threads: int) -> None:
     rng = np.random.default_rng(1)
     vertices = rng.uniform(-1, 1, (batch, 90, 3)) + np.array([0, 0, 1.0])

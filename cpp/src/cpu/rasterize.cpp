@@ -272,7 +272,10 @@ void rasterize(std::span<const RasterJob> jobs, double near, std::int32_t thread
   const std::int64_t lanes = threads > 0 ? threads : thread_count();
   const auto job_count = static_cast<std::int64_t>(jobs.size());
   if (job_count == 0) return;
-  const std::int64_t bands = (4 * lanes + job_count - 1) / job_count;  // a job; several bands a lane even out the work
+  std::int64_t tallest = 1;
+  for (const RasterJob& job : jobs) tallest = std::max<std::int64_t>(tallest, job.image.height);
+  const std::int64_t wanted = (4 * lanes + job_count - 1) / job_count;  // a job; several bands a lane even out the work
+  const std::int64_t bands = std::min(wanted, (tallest + kMinBandRows - 1) / kMinBandRows);
   parallel_for(job_count * bands, 1, static_cast<std::int32_t>(lanes), [&](WorkItems& units) {
     std::vector<std::pair<GridPoint, bool>> projected;
     while (const std::optional<std::int64_t> unit = units.next()) {
