@@ -56,6 +56,8 @@ class NetworkErrors:
     """Of its heat map, in the same unit."""
     relative_3d_m: Tensor
     """Of each keypoint about the hand's mean: (n, 2, 21)."""
+    depth_m: Tensor
+    """Of the way in depth between the two wrists, NaN where one is missing: (n,)."""
     known: Tensor
     """(n, 2)."""
 
@@ -76,7 +78,7 @@ def network_errors(
         by_axes={axes: SampleErrors.cat([part.by_axes[axes] for part in parts]) for axes in ALL_AXES},
         **{
             name: torch.cat([getattr(part, name) for part in parts])
-            for name in ("flat", "spread", "relative_3d_m", "known")
+            for name in ("flat", "spread", "relative_3d_m", "depth_m", "known")
         },
     )
 
@@ -118,6 +120,11 @@ def _errors(
         flat=flat,
         spread=output.spread * scale[..., None],
         relative_3d_m=(centred[0] - centred[1]).norm(dim=-1),
+        depth_m=torch.where(
+            known.all(dim=1) & labels.relative_valid,
+            (output.relative_translation - labels.relative_translation)[:, 2].abs(),
+            torch.nan,
+        ),
         known=known,
     )
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.calibrate_alignment [SHARED_FOLDER] --weights FILE --pairs HELD_OUT_PAIRS
 
-On rendered pictures that no training run saw: the error of each keypoint against the spread of its heat map, and of
-relative points against the hand's mean spread; each a line by least squares. hand_graph_cnn's real hands, in plain
-view, are printed as a check.
+On rendered pictures that no training run saw: the error of each keypoint against the spread of its heat map, that of
+relative points against the hand's mean spread, and that of the depth between two wrists against the spread of both;
+each a line by least squares. hand_graph_cnn's real hands, in plain view, are printed as a check.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from benchmarks.alignment_held_out import held_out_pictures, network_errors
 
 LEAST_ERROR, LEAST_ERROR_M = 0.02, 0.005
 """No keypoint is surer than this, in hand sizes; no relative point, in m."""
+SIGMA_OF_MEAN = 1.2533
+"""Standard deviation of a normal error whose mean size is 1."""
 
 
 def line(x: np.ndarray, y: np.ndarray, *, least: float) -> tuple[float, float]:
@@ -81,10 +83,17 @@ def main() -> None:
     offset, slope = line(spread.ravel(), flat.ravel(), least=LEAST_ERROR)
     solid_offset, solid_slope = line(spread.mean(1), solid.mean(1), least=LEAST_ERROR_M)
     print(f"spread_offset {offset:.4f}, spread_slope {slope:.3f} (hand sizes)")
-    print(f"network_3d_m {solid_offset:.4f}, network_3d_slope_m {solid_slope:.4f}\n")
+    print(f"network_3d_m {solid_offset:.4f}, network_3d_slope_m {solid_slope:.4f}")
+    depth = torch.cat([part.depth_m for part in parts])
+    both = torch.cat([part.spread.mean((1, 2)) for part in parts])
+    told = depth.isfinite()
+    depth_offset, depth_slope = line(both[told].numpy(), SIGMA_OF_MEAN * depth[told].numpy(), least=LEAST_ERROR_M)
+    print(f"network_depth_m {depth_offset:.4f}, network_depth_slope_m {depth_slope:.4f}\n")
     print("| what | spread | expected | found |\n|---|---|---|---|")
     print_quintiles("rendered, 2D", spread.ravel(), flat.ravel(), offset, slope)
     print_quintiles("rendered, 3D (m)", spread.mean(1), solid.mean(1), solid_offset, solid_slope)
+    sized = SIGMA_OF_MEAN * depth[told].numpy()
+    print_quintiles("rendered, depth between wrists (m)", both[told].numpy(), sized, depth_offset, depth_slope)
     real_spread, real_error = real_hands(options.weights, options.shared / "annotated" / "hand_graph_cnn")
     print_quintiles("hand_graph_cnn, 2D", real_spread, real_error, offset, slope)
 

@@ -159,3 +159,7 @@ HAND_LANDMARK_FEATURES = 2e-6
 PACKAGED_NETWORK_HAND_SIZES = 0.12
 """Mean distance of the packaged network's keypoints from the landmark model's, in sizes of the hand: 0.058 observed on
 the example image."""
+
+TOLD_DEPTH_M = 0.04
+"""Difference of two wrists' depths that a fit was told surely: off by 0.019 at most, since lengths become logarithms at
+the mean depth before."""

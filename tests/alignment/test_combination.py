@@ -119,3 +119,26 @@ def test_a_true_guess_brings_hands_without_relative_depths_home() -> None:
     blind, told = errors(None), errors(guess)
     assert float(told.median()) <= float(blind.median())
     assert float((told > 0.01).double().mean()) < float((blind > 0.01).double().mean())
+
+
+def test_relative_depth_counts_by_the_spread_of_both_hands_and_not_at_all_from_a_wide_map_on() -> None:
+    config = CombinationConfig(network_depth_m=0.01, network_depth_slope_m=0.5, widest_spread=0.2)
+    seen = KeypointObservations(
+        is_right=torch.tensor([True, False]),
+        keypoints_2d=POINTS.expand(2, -1, -1),
+        confidence=torch.ones(2, 21),
+        pairs=((0, 1),),
+    )
+    one = said(POINTS)
+    for spread, expected in (((0.0, 0.0), 0.01), ((0.1, 0.06), 0.05), ((0.3, 0.1), torch.inf)):
+        hands = NetworkHands(
+            one.keypoints_2d.expand(2, -1, -1),
+            torch.tensor(spread)[:, None].expand(-1, 21),
+            one.keypoints_3d.expand(2, -1, -1),
+            HandState.joined([one.state, one.state]),
+            torch.tensor([[0.1, 0.2, -0.07]]),
+        )
+        depths = combined(seen, hands, CAMERA, config).pair_depths
+        assert depths is not None
+        assert float(depths.second_minus_first_m) == pytest.approx(-0.07)
+        assert float(depths.sigma_m) == pytest.approx(expected)

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from a2p.alignment.keypoint_fit import KeypointFit, KeypointFitConfig
-from a2p.alignment.keypoint_observations import KeypointObservations
+from a2p.alignment.keypoint_observations import KeypointObservations, PairDepths
 from a2p.errors import ConfigError, HandModelError, ShapeError
 from a2p.hand import HandModel, HandParameters, PosedHand
 from a2p.hand.anatomy import HandAnatomy
 from a2p.hand.hand_data import Side
 from tests.alignment.scenes import CAMERA, random_hands, scene_of
-from tests.tolerances import FIT_EXACT_PX
+from tests.tolerances import FIT_EXACT_PX, TOLD_DEPTH_M
 
 FAITHFUL = KeypointFitConfig(pose_prior=1e-6, shape_prior=1e-3, robust_2d=1e3, robust_3d=1e3)
 """Believes the keypoints, as exact ones deserve."""
@@ -149,6 +149,22 @@ def test_one_shape_for_both_hands_brings_their_distances_together() -> None:
     assert errors[(1, 0),] < errors[()]
 
 
+@pytest.mark.parametrize("told_m", [-0.1, 0.0, 0.15])
+def test_wrists_come_to_lie_as_far_apart_in_depth_as_was_told(told_m: float) -> None:
+    observations = replace(two_hands(), pairs=((1, 0),))
+    told = PairDepths(torch.tensor([told_m]), torch.tensor([1e-4]))
+    result = fitter().fit(replace(observations, pair_depths=told), CAMERA)
+    way = result.keypoints_3d[0, 0, 2] - result.keypoints_3d[1, 0, 2]
+    assert float(way) == pytest.approx(told_m, abs=TOLD_DEPTH_M)
+
+
+def test_what_is_told_without_any_certainty_changes_nothing() -> None:
+    observations = replace(two_hands(), pairs=((1, 0),))
+    unknown = replace(observations, pair_depths=PairDepths(torch.tensor([0.3]), torch.tensor([torch.inf])))
+    plain, told = (fitter().fit(given, CAMERA).keypoints_3d for given in (observations, unknown))
+    torch.testing.assert_close(told, plain, rtol=0, atol=1e-9)
+
+
 def two_hands(seed: int = 0) -> KeypointObservations:
     """Returns a left and a right hand side by side, equally far, of one shape."""
     scenes = []
@@ -240,6 +256,11 @@ def test_models_and_observations_that_do_not_fit_are_refused() -> None:
         replace(good, keypoints_2d=good.keypoints_2d[:1], keypoints_3d=None)
     with pytest.raises(ShapeError, match="pairs must name different hands"):
         replace(good, pairs=((0, 0),))
+    with pytest.raises(ShapeError, match="one number for each of 0 pairs"):
+        replace(good, pair_depths=PairDepths(torch.zeros(1), torch.ones(1)))
+    for depth, sigma in ((torch.nan, 1.0), (0.0, 0.0), (0.0, torch.nan)):
+        with pytest.raises(ShapeError, match="finite with positive standard deviations"):
+            PairDepths(torch.tensor([depth]), torch.tensor([sigma]))
     with pytest.raises(ConfigError, match="sigma_2d must be positive"):
         KeypointFitConfig(sigma_2d=0.0)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from a2p.alignment.keypoint_observations import KeypointObservations, towards
+from a2p.alignment.keypoint_observations import KeypointObservations, PairDepths, towards
 from a2p.alignment.reading import NetworkHands
 from a2p.camera import Camera
 from a2p.errors import ConfigError
@@ -33,6 +34,10 @@ class CombinationConfig:
     """Expected error of the network's relative points of a hand without any spread, m."""
     network_3d_slope_m: float = 0.09
     """Its growth with the mean spread, m."""
+    network_depth_m: float = 0.045
+    """Expected error of the network's relative depth of two wrists that were seen without any spread, m."""
+    network_depth_slope_m: float = 0.1
+    """Its growth with the mean spread of both hands, m."""
     landmarks_3d_m: float = 0.012
     """Expected error of the landmark model's relative points at confidence 1, m."""
     disagreement: float = 0.5
@@ -40,10 +45,13 @@ class CombinationConfig:
     an error of both."""
 
     def __post_init__(self) -> None:
-        for name in ("full_confidence", "spread_offset", "widest_spread", "network_3d_m", "landmarks_3d_m"):
+        for name in (
+            *("full_confidence", "spread_offset", "widest_spread", "network_3d_m", "network_depth_m"),
+            "landmarks_3d_m",
+        ):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be positive; got {getattr(self, name)}.")
-        for name in ("spread_slope", "network_3d_slope_m", "disagreement"):
+        for name in ("spread_slope", "network_3d_slope_m", "network_depth_slope_m", "disagreement"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be at least 0; got {getattr(self, name)}.")
 
@@ -82,7 +90,16 @@ def combined(
         keypoints_2d=pixels,
         confidence=(config.full_confidence / error).clamp(_LEAST_CONFIDENCE, 1.0),
         keypoints_3d=_combined_3d(seen, hands, towards(pixels, camera), config),
+        pair_depths=_pair_depths(seen, hands, config),
     )
+
+
+def _pair_depths(seen: KeypointObservations, hands: NetworkHands, config: CombinationConfig) -> PairDepths:
+    """Returns what the network says of how far apart in depth the wrists of each (right, left) pair are."""
+    spread = hands.spread.mean(1)[torch.tensor(seen.pairs, dtype=torch.long).reshape(-1, 2)].mean(1)
+    sigma = config.network_depth_m + config.network_depth_slope_m * spread
+    sure = spread < config.widest_spread
+    return PairDepths(hands.relative_translation[:, 2], torch.where(sure, sigma, torch.inf))
 
 
 def _combined_3d(

@@ -1,4 +1,4 @@
-"""Two hands of one person: one shape for both, and depths that are likely of hands that reach as far."""
+"""Two hands of one person: one shape for both, and depths that are likely of hands that reach as far, or were told."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ class PairProblem:
 
     hands: KeypointProblem
     depth_sigma: Float[Tensor, " m"]
-    """Standard deviation of the difference of the wrists' log depths."""
+    """Standard deviation of the difference of the wrists' log depths, second minus first."""
+    depth_mean: Float[Tensor, " m"]
+    """What that difference is expected to be."""
 
     def linearise(self, state: HandState) -> Quadratic:
         """Returns the cost of the pairs and its Gauss-Newton model about a state."""
@@ -77,7 +79,7 @@ class PairProblem:
         self, state: HandState, own: int, gradient: Float[Tensor, "m p"], hessian: Float[Tensor, "m p p"]
     ) -> Float[Tensor, " m"]:
         """Adds the relative depth's prior in place and returns its cost."""
-        difference = state.root[1::2, 2] - state.root[::2, 2]
+        difference = state.root[1::2, 2] - state.root[::2, 2] - self.depth_mean
         precision = self.depth_sigma**-2
         first, second = _LOG_DEPTH, own + _LOG_DEPTH
         gradient[:, first] -= precision * difference

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from a2p.alignment.hand_chain import HandState
 from a2p.alignment.hand_pair import PairProblem
-from a2p.alignment.keypoint_observations import KeypointObservations, diagonals, evidence_of
+from a2p.alignment.keypoint_observations import KeypointObservations, PairDepths, diagonals, evidence_of
 from a2p.alignment.keypoint_terms import KEYPOINTS, LEAST_DEPTH, Evidence, KeypointProblem, robust
 from a2p.alignment.levenberg_marquardt import LevenbergMarquardtConfig, Minimum, minimise
 from a2p.alignment.rest_hands import RestHands
@@ -22,6 +22,9 @@ from a2p.camera import Camera
 from a2p.errors import ConfigError
 from a2p.hand.model import HandModel
 from a2p.hand.parameters import HandParameters
+
+_MOST_APART = 0.5
+"""Half of the way in depth between two wrists is at most this share of their mean depth."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +125,7 @@ class KeypointFit:
             minimum = self._fit_each(problem, guess, has_3d=observations.keypoints_3d is not None)
         else:
             minimum = minimise(problem, start, self.config.solver)
-        state = self._fit_pairs(problem, minimum.state, observations.pairs)
+        state = self._fit_pairs(problem, minimum.state, observations)
         cost = problem.linearise(state).cost
         return self._result(observations, camera, state, cost)
 
@@ -153,15 +156,17 @@ class KeypointFit:
         best = tried.quadratic.cost.reshape(len(options), count).argmin(0)
         return minimise(problem, tried.state[best * count + index[:count]], self.config.solver)
 
-    def _fit_pairs(self, problem: KeypointProblem, state: HandState, pairs: tuple[tuple[int, int], ...]) -> HandState:
+    def _fit_pairs(self, problem: KeypointProblem, state: HandState, observations: KeypointObservations) -> HandState:
         """Returns the state after the hands of each person were refined together."""
-        if not pairs:
+        if not observations.pairs:
             return state
-        index = torch.tensor(pairs, device=state.angles.device).flatten()
+        index = torch.tensor(observations.pairs, device=state.angles.device).flatten()
         paired = state[index]
         shape = paired.betas.reshape(-1, 2, 10).mean(1)
         paired = replace(paired, betas=shape.repeat_interleave(2, 0))
-        together = PairProblem(problem[index], self._pair_depth_sigma(problem.evidence[index]))
+        sigma = self._pair_depth_sigma(problem.evidence[index])
+        mean, sigma = _told_depths(paired, observations.pair_depths, sigma)
+        together = PairProblem(problem[index], sigma, mean)
         config = replace(self.config.solver, max_iterations=self.config.pair_iterations)
         return state.replaced(index, minimise(together, paired, config).state)
 
@@ -196,6 +201,24 @@ class KeypointFit:
             warnings=_warnings(share.mean(1), observations.confidence),
             state=state,
         )
+
+
+def _told_depths(
+    paired: HandState, told: PairDepths | None, sigma: Float[Tensor, " m"]
+) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
+    """Returns mean and standard deviation of the wrists' difference in log depth, from the prior and what was told.
+
+    Two Gaussians multiply. Lengths become differences of logarithms at the mean depth that was found.
+    """
+    if told is None:
+        return torch.zeros_like(sigma), sigma
+    depth = paired.root[:, 2].exp().reshape(-1, 2).mean(1)
+    half = 0.5 * told.second_minus_first_m.to(depth)
+    half = torch.minimum(torch.maximum(half, -_MOST_APART * depth), _MOST_APART * depth)
+    told_mean = (depth + half).log() - (depth - half).log()
+    told_precision = (depth / told.sigma_m.to(depth)).square()
+    precision = sigma**-2 + told_precision
+    return told_mean * told_precision / precision, precision**-0.5
 
 
 def _warnings(share: Float[Tensor, " n"], confidence: Float[Tensor, "n 21"]) -> tuple[str, ...]:

@@ -19,6 +19,22 @@ _LEAST_MEAN_WEIGHT = 0.7
 
 
 @dataclass(frozen=True)
+class PairDepths:
+    """How far apart in depth the wrists of pairs are."""
+
+    second_minus_first_m: Float[Tensor, " p"]
+    sigma_m: Float[Tensor, " p"]
+    """Standard deviation; infinite where nothing is known."""
+
+    def __post_init__(self) -> None:
+        if not bool(self.second_minus_first_m.isfinite().all() and (self.sigma_m > 0).all()):
+            raise ShapeError(
+                "pair_depths must be finite with positive standard deviations; got "
+                f"{self.second_minus_first_m.tolist()} and {self.sigma_m.tolist()}. Leave out what is unknown."
+            )
+
+
+@dataclass(frozen=True)
 class KeypointObservations:
     """Keypoints seen of n hands, in MediaPipe's order: wrist, then thumb to pinky, base to tip."""
 
@@ -32,6 +48,8 @@ class KeypointObservations:
     """m, along the axes of a camera that looks at the hand; only their shape and direction count, not their place."""
     pairs: tuple[tuple[int, int], ...] = ()
     """Indices of the two hands that belong to one person: they get one shape."""
+    pair_depths: PairDepths | None = None
+    """How far apart in depth the two wrists of each pair are, where something has told."""
 
     def __post_init__(self) -> None:
         count = len(self.is_right)
@@ -55,6 +73,12 @@ class KeypointObservations:
             raise ShapeError(
                 f"pairs must name different hands among 0 to {count - 1}, each at most once; got {self.pairs}. "
                 "Leave pairs out for hands of different people."
+            )
+        depths = self.pair_depths
+        if depths is not None and not len(depths.second_minus_first_m) == len(depths.sigma_m) == len(self.pairs):
+            raise ShapeError(
+                f"pair_depths must have one number for each of {len(self.pairs)} pairs; got "
+                f"{len(depths.second_minus_first_m)} and {len(depths.sigma_m)}."
             )
 
     def _check(self, name: str, shape: tuple[int, ...]) -> None:
