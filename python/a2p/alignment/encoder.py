@@ -122,6 +122,8 @@ class MobileEncoder(nn.Module):
     """The last block of each stride."""
     is_normalised: bool
     """Whether convolutions have batch normalisation behind them; else they have biases."""
+    darkest: float
+    """What black is to the published weights; white is 1."""
 
     def __init__(self, first_block: int = 0) -> None:
         super().__init__()
@@ -144,7 +146,8 @@ class MobileEncoder(nn.Module):
 
     def block_outputs(self, crops: Float[Tensor, "n 3 s s"], target: Float[Tensor, "n 2 s s"]) -> list[Tensor]:
         """Returns what every block yields."""
-        x = self.conv_stem(F.pad(self.scaled(crops), (0, 1, 0, 1))) + self.target_stem(target)
+        scaled = (1.0 - self.darkest) * crops + self.darkest
+        x = self.conv_stem(F.pad(scaled, (0, 1, 0, 1))) + self.target_stem(target)
         return self._through(F.relu6(self.bn0(x)), [])
 
     def go_on(self, shared: list[Tensor]) -> FeatureMaps:
@@ -155,11 +158,6 @@ class MobileEncoder(nn.Module):
     def maps(self, outputs: list[Tensor]) -> FeatureMaps:
         """Returns the last block of each stride."""
         return FeatureMaps(*(outputs[tap] for tap in self.taps))
-
-    @staticmethod
-    def scaled(crops: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
-        """Returns the crops as the published weights expect them."""
-        raise NotImplementedError
 
     def _through(self, x: Tensor, before: list[Tensor]) -> list[Tensor]:
         outputs = list(before)
@@ -174,11 +172,7 @@ class EfficientNetLite0(MobileEncoder):
 
     channels = (24, 40, 112, 320)
     shapes, stem_width, taps, is_normalised = _LITE0, 32, (2, 4, 10, 15), True
-
-    @staticmethod
-    def scaled(crops: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
-        """Returns the crops in [-1, 1]."""
-        return 2.0 * crops - 1.0
+    darkest = -1.0
 
 
 class HandLandmarkEncoder(MobileEncoder):
@@ -189,11 +183,7 @@ class HandLandmarkEncoder(MobileEncoder):
 
     channels = (24, 40, 112, 192)
     shapes, stem_width, taps, is_normalised = _HAND_LANDMARK, 24, (2, 4, 10, 14), False
-
-    @staticmethod
-    def scaled(crops: Float[Tensor, "n 3 s s"]) -> Float[Tensor, "n 3 s s"]:
-        """Returns the crops as they are, in [0, 1]."""
-        return crops
+    darkest = 0.0
 
 
 class InvertedResidual(nn.Module):
