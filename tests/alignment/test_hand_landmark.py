@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from a2p.alignment.encoder import EfficientNetLite0, HandLandmarkEncoder
+from a2p.alignment.encoder import EfficientNetLite0, HandLandmarkEncoder, MobileEncoder
 from a2p.alignment.hand_landmark import load_hand_landmark
 from a2p.alignment.network import AlignmentConfig, AlignmentNetwork
 from a2p.alignment.teachers.mediapipe import INPUT_PX, MediapipeTeacher
@@ -76,6 +76,9 @@ def test_a_cut_file_is_refused(share: float, tmp_path: Path) -> None:
         load_hand_landmark(HandLandmarkEncoder(), cut)
 
 
-def test_an_encoder_of_photos_keeps_its_shape() -> None:
-    assert EfficientNetLite0.channels == (24, 40, 112, 320)
-    assert len(EfficientNetLite0().blocks) == 16
+@pytest.mark.parametrize("kind", [EfficientNetLite0, HandLandmarkEncoder])
+def test_maps_have_the_channels_and_strides_that_an_encoder_says(kind: type[MobileEncoder]) -> None:
+    with torch.no_grad():
+        maps = kind().eval()(torch.rand(1, 3, 64, 64), torch.zeros(1, 2, 64, 64))
+    found = [tuple(m.shape[1:]) for m in (maps.stride_4, maps.stride_8, maps.stride_16, maps.stride_32)]
+    assert found == [(count, side, side) for count, side in zip(kind.channels, (16, 8, 4, 2), strict=True)]

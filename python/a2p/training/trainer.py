@@ -125,9 +125,6 @@ class Trainer(ABC):
     def draw(self, folder: Path) -> None:  # noqa: B027 - a hook: most have nothing to show
         """Writes pictures of what the averaged network says, where that can be looked at."""
 
-    def close(self) -> None:  # noqa: B027 - a hook: most have started nothing
-        """Ends what was started for the run."""
-
     def take_step(self) -> DataclassInstance:
         """Trains on the next batch and returns its losses."""
         self._network.train()
