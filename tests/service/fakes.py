@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -53,6 +53,8 @@ class FakeBackend:
     calls: int = 0
     abandoned: int = 0
     batches: list[int] = field(default_factory=list)
+    given_up: list[Callable[[], bool]] = field(default_factory=list)
+    """One a piece of work: whether nobody waits for it any more."""
     open_streams: int = 0
 
     @property
@@ -64,6 +66,7 @@ class FakeBackend:
 
     def reconstruct(self, works: Sequence[Work]) -> list[Outcome]:
         self.batches.append(len(works))
+        self.given_up.extend(work.is_abandoned for work in works)
         return [self._outcome(work) for work in works]
 
     def _outcome(self, work: Work) -> Outcome:
