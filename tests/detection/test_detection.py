@@ -82,18 +82,11 @@ def test_a_box_of_twice_the_area_overlaps_by_half() -> None:
     assert float(overlap[0, 0, row, column]) == pytest.approx(0.5, abs=1e-5)
 
 
-class _Says(nn.Module):
-    def __init__(self, maps: CentreMaps) -> None:
-        super().__init__()
-        self.maps = maps
-
-    def forward(self, _: Tensor) -> CentreMaps:
-        return self.maps
-
-
-def test_hands_whose_centres_share_a_place_are_both_found_in_pixels_of_the_image(file: Path) -> None:
+def test_hands_whose_centres_share_a_place_are_both_found_in_pixels_of_the_image(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     detector = CentreDetector(file, input_px=SIDE)
-    detector.network = _Says(truth(BOXES, POINTING))  # type: ignore[assignment]
+    monkeypatch.setattr(detector.network, "from_maps", lambda *_: truth(BOXES, POINTING))
     image = Image.new("RGB", (400, 200))
     hands = detector.look(image, letterbox(400, 200))
     assert sorted(hand.handedness for hand in hands) == ["left", "right"]

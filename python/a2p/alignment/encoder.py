@@ -146,9 +146,13 @@ class MobileEncoder(nn.Module):
 
     def block_outputs(self, crops: Float[Tensor, "n 3 s s"], target: Float[Tensor, "n 2 s s"]) -> list[Tensor]:
         """Returns what every block yields."""
+        return self._through(self.stem(crops, target), [])
+
+    def stem(self, crops: Float[Tensor, "n 3 s s"], target: Float[Tensor, "n 2 s s"]) -> Float[Tensor, "n c h w"]:
+        """Returns what the first block is given, at stride 2."""
         scaled = (1.0 - self.darkest) * crops + self.darkest
         x = self.conv_stem(F.pad(scaled, (0, 1, 0, 1))) + self.target_stem(target)
-        return self._through(F.relu6(self.bn0(x)), [])
+        return F.relu6(self.bn0(x))
 
     def go_on(self, shared: list[Tensor]) -> FeatureMaps:
         """Returns the feature maps after another encoder's first blocks."""

@@ -6,9 +6,9 @@ a transformer mixes the two. Teachers are arguments of training alone: the netwo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -29,6 +29,9 @@ from a2p.alignment.fusion import PRIORS, ChannelNorm, FusionTransformer, Neck, P
 from a2p.alignment.regressor import HeatmapKeypoints, KeypointReading, ParameterHead, VolumeKeypoints
 from a2p.alignment.relative_translation import PooledRelative, VolumeRelative, both_sides, union_view
 from a2p.errors import ConfigError, ShapeError
+
+Encode: TypeAlias = Callable[[Tensor, Tensor], tuple[FeatureMaps, FeatureMaps]]
+"""Crops (n, 3, s, s) and targets (n, 2, s, s) in, both encoders' maps out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +174,17 @@ class AlignmentNetwork(nn.Module):
 
         `from_image` is 1 for pictures where F_fa is mixed in although F_p is at hand, 0 for the others; by default 0.
         """
-        self._check(given)
-        maps, alignment_maps = self._seen(given)
+        return self.from_maps(given, *self.maps(given, self.encoded), priors, from_image)
+
+    def from_maps(
+        self,
+        given: AlignmentInput,
+        maps: FeatureMaps,
+        alignment_maps: FeatureMaps,
+        priors: PriorFeatures | None = None,
+        from_image: Float[Tensor, " b"] | None = None,
+    ) -> AlignmentOutput:
+        """Returns both hands from the image encoder's and the fusion alignment encoder's maps of their crops."""
         image = self.image_neck(maps)
         aligned = self.alignment_norm(self.alignment_neck(alignment_maps))
         grid = (self.config.grid, self.config.grid)
@@ -204,29 +216,30 @@ class AlignmentNetwork(nn.Module):
             total -= sum(parameter.numel() for parameter in self.projection.parameters())
         return total
 
-    def _seen(self, given: AlignmentInput) -> tuple[FeatureMaps, FeatureMaps]:
-        """Returns both encoders' maps; in training those of absent hands are zero and cost nothing."""
+    def maps(self, given: AlignmentInput, encode: Encode) -> tuple[FeatureMaps, FeatureMaps]:
+        """Returns both encoders' maps as `encode` sees crops; those of absent hands are zero and cost nothing."""
+        side = self.config.crop_px
+        if given.crops.shape[-2:] != (side, side):
+            raise ShapeError(
+                f"crops must be {side} x {side} px for this network; got {tuple(given.crops.shape[-2:])}. Resample."
+            )
         crops, target, present = given.crops.flatten(0, 1), given.target.flatten(0, 1), given.present.flatten()
-        if not self.training or present.all() or not present.any():
-            return self._encoded(crops, target)
+        if present.all() or not present.any():
+            return encode(crops, target)
         rows = present.nonzero()[:, 0]
-        maps, alignment_maps = self._encoded(crops[rows], target[rows])
+        maps, alignment_maps = encode(crops[rows], target[rows])
         return maps.placed(rows, len(crops)), alignment_maps.placed(rows, len(crops))
 
-    def _encoded(self, crops: Tensor, target: Tensor) -> tuple[FeatureMaps, FeatureMaps]:
+    def encoded(
+        self, crops: Float[Tensor, "n 3 s s"], target: Float[Tensor, "n 2 s s"]
+    ) -> tuple[FeatureMaps, FeatureMaps]:
+        """Returns the image encoder's and the fusion alignment encoder's maps of crops."""
         if isinstance(self.image_encoder, MobileEncoder) and isinstance(self.alignment_encoder, MobileEncoder):
             outputs = self.image_encoder.block_outputs(crops, target)
             if self.config.shared_blocks:
                 return self.image_encoder.maps(outputs), self.alignment_encoder.go_on(outputs)
             return self.image_encoder.maps(outputs), self.alignment_encoder(crops, target)
         return self.image_encoder(crops, target), self.alignment_encoder(crops, target)
-
-    def _check(self, given: AlignmentInput) -> None:
-        side = self.config.crop_px
-        if given.crops.shape[-2:] != (side, side):
-            raise ShapeError(
-                f"crops must be {side} x {side} px for this network; got {tuple(given.crops.shape[-2:])}. Resample."
-            )
 
 
 def _encoder(kind: EncoderKind, shared_blocks: int = 0) -> Encoder:

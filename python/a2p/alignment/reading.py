@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from a2p.alignment.batch import AlignmentInput, AlignmentOutput, boxes
+from a2p.alignment.compiled import compiled_encoders
 from a2p.alignment.folding import fold_batch_norms
 from a2p.alignment.hand_chain import HandState
 from a2p.alignment.mirroring import crop_intrinsics_mirrored, mirrored_points, mirrored_rotmats
@@ -22,6 +23,7 @@ from a2p.alignment.network import AlignmentNetwork
 from a2p.alignment.weights import load_alignment
 from a2p.arrays import Keypoints2D, Keypoints3D
 from a2p.camera import Camera
+from a2p.crew import Crew, default_threads
 from a2p.hand.anatomy import HandAnatomy
 from a2p.hand.keypoints import KeypointRegressor
 from a2p.hand.model import HandModel
@@ -76,8 +78,14 @@ class NetworkHands:
 class NetworkReader:
     """The alignment network, ready to be asked."""
 
-    def __init__(self, weights: str | PathLike[str] | None = None, *, convention_3d: str = "mediapipe_world") -> None:
-        """Loads `weights`, by default the packaged ones."""
+    def __init__(
+        self,
+        weights: str | PathLike[str] | None = None,
+        *,
+        convention_3d: str = "mediapipe_world",
+        threads: int | None = None,
+    ) -> None:
+        """Loads `weights`, by default the packaged ones. `threads` encode crops side by side."""
         if weights is None:
             with as_file(files("a2p.alignment") / "assets" / "alignment_compact.safetensors") as packaged:
                 network = load_alignment(packaged)
@@ -85,6 +93,7 @@ class NetworkReader:
             network = load_alignment(weights)
         fold_batch_norms(network)
         self.network: AlignmentNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._encode = compiled_encoders(network, Crew(threads or default_threads()))
         self._model = HandModel.load("open", side="right")
         self._keypoints = KeypointRegressor.for_model(self._model, convention_3d)
         self._anatomy = HandAnatomy.from_rest_joints(self._model.J_template, side="right")
@@ -98,7 +107,8 @@ class NetworkReader:
     def __call__(self, crops: Float[Tensor, "n 3 s s"], windows: HandWindows, camera: Camera) -> NetworkHands:
         """Returns what the network says; `crops` show the windows, those of left hands mirrored, RGB in [0, 1]."""
         rows = _rows(windows)
-        output = self.network(network_input(crops, windows, camera, rows, self.crop_px))
+        given = network_input(crops, windows, camera, rows, self.crop_px)
+        output = self.network.from_maps(given, *self.network.maps(given, self._encode))
         place = {hand: (row, side) for row, pair in enumerate(rows) for side, hand in enumerate(pair) if hand >= 0}
         row, side = torch.tensor([place[hand] for hand in range(len(windows))]).reshape(-1, 2).unbind(1)
         pair_row = torch.tensor([place[right][0] for right, _ in windows.pairs], dtype=torch.long)

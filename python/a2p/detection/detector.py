@@ -12,8 +12,10 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from a2p.alignment.compiled import CompiledBlocks, blocks_of
 from a2p.alignment.folding import fold_batch_norms
-from a2p.detection.network import CentreMaps, cell_centres
+from a2p.crew import Crew
+from a2p.detection.network import TAPS, CentreMaps, cell_centres
 from a2p.detection.weights import load_detection
 from a2p.perception.crop import Crop, letterbox, sample
 from a2p.perception.detector import Box, Candidate
@@ -52,6 +54,9 @@ class CentreDetector:
         self.input_px = input_px
         fold_batch_norms(self.network)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        encoder = self.network.encoder
+        shape = (encoder.stem_width, input_px // 2, input_px // 2)
+        self._blocks = CompiledBlocks(blocks_of(encoder), taps=TAPS, shape=shape, crew=Crew(1))
 
     def __call__(self, image: Image.Image, *, max_hands: int) -> list[Candidate]:
         """Returns a candidate for each hand in the whole image, best first."""
@@ -64,7 +69,8 @@ class CentreDetector:
     def look(self, image: Image.Image, window: Crop, *, min_score: float = 0.1) -> list[DetectedHand]:
         """Returns the hands in an upright window, best first."""
         picture = torch.from_numpy(sample(image, window, self.input_px)).movedim(-1, 0)[None]
-        maps: CentreMaps = self.network(picture.contiguous(memory_format=torch.channels_last))
+        nobody = torch.zeros(1, 2, self.input_px, self.input_px)
+        maps = self.network.from_maps(*self._blocks(self.network.encoder.stem(picture, nobody)))
         hands = [_hand(maps, window, *place) for place in _peaks(maps.logits[0].sigmoid(), min_score)]
         return _once(sorted(hands, key=lambda hand: -hand.score))
 

@@ -19,7 +19,8 @@ STRIDE = 8
 SIDES = 2
 """Right, left: the order of maps."""
 _LAST_BLOCK = 10
-_TAP_8, _TAP_16 = 4, 10
+TAPS = (4, 10)
+"""Blocks that the head sees: the last of strides 8 and 16."""
 _PER_SIDE = 7
 _RARE = -4.0
 """Logit of a centre before anything is learned."""
@@ -57,9 +58,12 @@ class CentreNetwork(nn.Module):
         """Returns the maps of pictures in [0, 1], whose sides are multiples of 16."""
         nobody = pictures.new_zeros(len(pictures), 2, *pictures.shape[2:])
         outputs = self.encoder.block_outputs(pictures, nobody)
-        inner = self.inner(outputs[_TAP_16])
+        return self.from_maps(*(outputs[tap] for tap in TAPS))
+
+    def from_maps(self, finer: Float[Tensor, "b 40 h w"], coarser: Float[Tensor, "b 112 h2 w2"]) -> CentreMaps:
+        """Returns the maps from what the encoder sees at strides 8 and 16."""
+        inner = self.inner(coarser)
         inner = inner + self.around(inner)
-        finer = outputs[_TAP_8]
         x = F.interpolate(inner, size=finer.shape[-2:], mode="nearest") + self.lateral(finer)
         said = self.head(self.smooth(x)).float()
         said = said.reshape(len(said), SIDES, _PER_SIDE, *said.shape[-2:])

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 from PIL import Image
 
+from a2p.crew import Crew, default_threads
 from a2p.errors import ConfigError
 from a2p.perception.assignment import handedness, overlap, partner, select, still_there
 from a2p.perception.confidence import keypoint_confidence
-from a2p.perception.crew import Crew
 from a2p.perception.detector import Candidate, Detector, HandBox, checked_boxes
 from a2p.perception.hiding import window_around, without_hand
 from a2p.perception.image import Pixels
@@ -32,7 +31,7 @@ class HandFinder:
     """
 
     def __init__(self, *, detector: Detector | None = None, threads: int | None = None) -> None:
-        threads = threads or min(os.cpu_count() or 1, 4)
+        threads = threads or default_threads()
         palms = PalmDetector(threads=threads)
         self._crew = Crew(threads)
         self._search = PalmSearch(palms, self._crew)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from PIL import Image
 
 from a2p.perception.crop import Crop, sample
-from a2p.perception.inference import TfliteModel
+from a2p.perception.packaged import packaged_model
 
 INPUT_SIZE = 224
 """Side of the model's input, px."""
@@ -56,7 +56,7 @@ class LandmarkModel:
     """Reads 21 keypoints, presence and handedness out of a crop."""
 
     def __init__(self, *, threads: int = 2) -> None:
-        self._model = TfliteModel("hand_landmark_full.tflite", threads=threads)
+        self._model = packaged_model("hand_landmark_full.tflite", threads=threads)
 
     def __call__(self, image: Image.Image, crop: Crop) -> Landmarks:
         """Returns the hand in the crop, whether or not there is one: `presence` says.

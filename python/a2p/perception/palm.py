@@ -14,7 +14,7 @@ from jaxtyping import Float
 from PIL import Image
 
 from a2p.perception.crop import Crop, sample
-from a2p.perception.inference import TfliteModel
+from a2p.perception.packaged import packaged_model
 
 INPUT_SIZE = 192
 """Side of the detector's input, px."""
@@ -64,7 +64,7 @@ class PalmDetector:
     """Finds palms inside a window on an image."""
 
     def __init__(self, *, threads: int = 2) -> None:
-        self._model = TfliteModel("palm_detection_full.tflite", threads=threads)
+        self._model = packaged_model("palm_detection_full.tflite", threads=threads)
         self._anchors = anchors()
 
     def __call__(self, image: Image.Image, window: Crop, *, min_score: float = 0.5) -> list[Palm]:

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image
 
+from a2p.crew import Crew
 from a2p.errors import BoxError
-from a2p.perception.crew import Crew
 from a2p.perception.crop import Crop
 from a2p.perception.detector import Box, Candidate
 from a2p.perception.landmarks import LandmarkModel, Landmarks

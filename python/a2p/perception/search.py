@@ -7,7 +7,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from a2p.perception.crew import Crew
+from a2p.crew import Crew
 from a2p.perception.crop import Crop, letterbox
 from a2p.perception.detector import Candidate
 from a2p.perception.palm import Palm, PalmDetector, average, clusters, merge

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,11 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 _here = threading.local()
+
+
+def default_threads() -> int:
+    """Returns how many threads look at pictures unless told otherwise: one a core, four at most."""
+    return min(os.cpu_count() or 1, 4)
 
 
 def is_member() -> bool:

@@ -1,4 +1,4 @@
-"""One TensorFlow Lite model, loaded once and run on pictures."""
+"""One TensorFlow Lite model, loaded once and run on one picture after the other, on several threads if need be."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import queue
 import sys
 import threading
 from collections.abc import Iterator
-from importlib.resources import as_file, files
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from a2p.perception.crew import is_member
+from a2p.crew import is_member
 
 _LOADING = threading.Lock()
 
@@ -42,37 +41,38 @@ def _without_native_greeting() -> Iterator[None]:
             os.close(sink)
 
 
-class TfliteModel:
-    """A packaged .tflite model with one picture in and several arrays out.
+class LiteRtModel:
+    """A TensorFlow Lite model with one array in and several out.
 
     One interpreter holds one set of buffers. Calls take turns at an interpreter that uses several cores; members of a
     `Crew` have interpreters of one core each, one a member.
     """
 
-    def __init__(self, name: str, *, threads: int) -> None:
+    def __init__(self, content: bytes, *, threads: int, members: int) -> None:
+        """Loads a .tflite file's content, for calls on `threads` cores and for a crew's members."""
         from ai_edge_litert.interpreter import Interpreter
 
         def load(cores: int) -> Any:
-            interpreter = Interpreter(model_path=str(path), num_threads=cores)
+            interpreter = Interpreter(model_content=content, num_threads=cores)
             interpreter.allocate_tensors()
             return interpreter
 
-        self._alone: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._members: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        with as_file(files("a2p.perception") / "assets" / name) as path, _without_native_greeting():
+        self._alone: queue.SimpleQueue[Any] = self._members if threads == 1 else queue.SimpleQueue()
+        with _without_native_greeting():
             one = load(threads)
             self._alone.put(one)
-            for _ in range(threads if threads > 1 else 0):
+            for _ in range(members - 1 if threads == 1 else members):
                 self._members.put(load(1))
         self._input = one.get_input_details()[0]["index"]
         self._outputs = [detail["index"] for detail in one.get_output_details()]
 
-    def __call__(self, picture: Float[np.ndarray, "h w 3"]) -> list[np.ndarray]:
-        """Returns the outputs, each without its batch dimension. `picture` is RGB in [0, 1]."""
+    def __call__(self, array: Float[np.ndarray, ...]) -> list[np.ndarray]:
+        """Returns the outputs, each without its batch dimension; so is the input."""
         idle = self._members if is_member() else self._alone
         interpreter = idle.get()
         try:
-            interpreter.set_tensor(self._input, picture[None])
+            interpreter.set_tensor(self._input, array[None])
             interpreter.invoke()
             return [interpreter.get_tensor(index)[0] for index in self._outputs]
         finally:
