@@ -324,10 +324,10 @@ def read_crops(
     pairs: tuple[tuple[int, int], ...],
     camera: Camera,
 ) -> NetworkHands:
-    """Returns what the alignment network sees at the places of hands."""
+    """Returns what the alignment network sees at the places of hands: in their boxes, so in those that were given."""
     windows = HandWindows(
         is_right=torch.tensor([hand.handedness == "right" for hand in seen]),
-        boxes=torch.stack([_box_of(hand.keypoints_2d) for hand in seen]),
+        boxes=torch.tensor([hand.box_xyxy_px for hand in seen], dtype=torch.float32),
         pairs=pairs,
     )
     picture = Image.fromarray(pixels)

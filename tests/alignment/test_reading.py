@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,12 @@ def test_order_and_pairing_do_not_matter_to_a_hand_that_stands_alone(reader: Net
     alone = read_crops(reader, pixels, (RIGHT,), (), CAMERA)
     torch.testing.assert_close(both.keypoints_2d[1:], alone.keypoints_2d, rtol=0, atol=MIRRORED_READING_PX)
     assert both.relative_translation.shape == (0, 3)
+
+
+def test_the_network_looks_into_the_box_that_was_given_not_where_keypoints_strayed(reader: NetworkReader) -> None:
+    strayed = replace(RIGHT, keypoints_2d=RIGHT.keypoints_2d * 0.2 + 3.0)
+    wanted, said = (read_crops(reader, picture(), (seen, LEFT), ((0, 1),), CAMERA) for seen in (RIGHT, strayed))
+    assert torch.equal(said.keypoints_2d, wanted.keypoints_2d)
 
 
 def test_a_state_poses_the_hand_that_the_network_saw(reader: NetworkReader) -> None:
