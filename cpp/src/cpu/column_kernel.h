@@ -11,6 +11,7 @@ inline constexpr std::int32_t kTileColumns = kTileSide * kTileSide;
 // A face as columns along z see it.
 struct ColumnFace {
   double x[3], y[3], z[3];
+  double slope[2];                 // of the height along x and y; anything where it is seen edge on
   double least_left[3];            // the least value of the edge from each corner to the next that counts as left
   double lowest, highest;          // of z
   std::int32_t first[2], last[2];  // along x and y, the columns that it may cross

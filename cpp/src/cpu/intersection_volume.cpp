@@ -64,6 +64,15 @@ struct Tile {
   bool may_share() const { return std::max(of_a.lowest, of_b.lowest) < ceiling(); }
 };
 
+void set_slope(ColumnFace& face) {
+  const Vec3<double> ab{face.x[1] - face.x[0], face.y[1] - face.y[0], face.z[1] - face.z[0]},
+      ac{face.x[2] - face.x[0], face.y[2] - face.y[0], face.z[2] - face.z[0]};
+  const Vec3<double> normal = cross(ab, ac);
+  const double per_area = 1 / normal.z;
+  face.slope[0] = -normal.x * per_area;
+  face.slope[1] = -normal.y * per_area;
+}
+
 class Columns {
  public:
   Columns(const Box& box, std::int64_t columns)
@@ -141,6 +150,7 @@ class Columns {
                                                                : index[k] < index[next];
       face.least_left[k] = on_line_is_left ? 0 : std::numeric_limits<double>::min();
     }
+    set_slope(face);
     face.of_a = is_a ? 1 : 0;
     face.of_b = is_a ? 0 : 1;
     faces_.push_back(face);
