@@ -8,6 +8,7 @@ using namespace py::literals;
 
 void register_fused_step(py::module_& m);
 void register_isa(py::module_& m);
+void register_keypoint_fit(py::module_& m);
 void register_measures(py::module_& m);
 void register_penetration(py::module_& m);
 void register_picture(py::module_& m);
@@ -38,5 +39,6 @@ PYBIND11_MODULE(_core, m) {
   register_penetration(m);
   register_signed_distance(m);
   register_fused_step(m);
+  register_keypoint_fit(m);
   register_measures(m);
 }

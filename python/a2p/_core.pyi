@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['DistanceField', 'FusedStep', 'MeshTopology', 'PenetrationPair', 'PictureRenderer', 'SkinningModel', 'intersection_volume', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'surface_distance', 'thread_count', 'vertex_collisions', 'winding_number']
+__all__: list[str] = ['DistanceField', 'FusedStep', 'KeypointFit', 'MeshTopology', 'PenetrationPair', 'PictureRenderer', 'SkinningModel', 'intersection_volume', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'surface_distance', 'thread_count', 'vertex_collisions', 'winding_number']
 class PictureRenderer:
     """
     Renders training pictures of two hands. See a2p/picture/render.h.
@@ -85,6 +85,28 @@ class FusedStep:
         """
     def __init__(self, model_right: SkinningModel, model_left: SkinningModel, topology_right: MeshTopology, topology_left: MeshTopology) -> None:
         ...
+class KeypointFit:
+    """
+    Least squares of hands to keypoints. Evidence is (model, points_2d, sigma_2d, points_3d, sigma_3d, confidence) of n hands, a state (orient_rotmat, root, angles, betas) of m; state i is one of hand[i]. See a2p/keypoint_fit.h.
+    """
+    def __init__(self, *, bones: typing.Any, arms: typing.Any, arm_joint: typing.Any, axes: typing.Any, rest_turns: typing.Any, hinges: typing.Any, angle_mean: typing.Any, angle_precision: typing.Any, angle_lower: typing.Any, angle_upper: typing.Any, beta_precision: typing.SupportsFloat | typing.SupportsIndex, size_sigma: typing.SupportsFloat | typing.SupportsIndex, robust_2d: typing.SupportsFloat | typing.SupportsIndex, robust_3d: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def linearise(self, evidence: tuple[typing.Any, typing.Any, typing.Any, typing.Any, typing.Any, typing.Any], hand: typing.Any, state: tuple[typing.Any, typing.Any, typing.Any, typing.Any]) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        Returns cost (m,), gradient (m, 38) and Gauss-Newton Hessian (m, 38, 38).
+        """
+    def minimise(self, evidence: tuple[typing.Any, typing.Any, typing.Any, typing.Any, typing.Any, typing.Any], hand: typing.Any, state: tuple[typing.Any, typing.Any, typing.Any, typing.Any], *, max_iterations: typing.SupportsInt | typing.SupportsIndex, tolerance: typing.SupportsFloat | typing.SupportsIndex, initial_damping: typing.SupportsFloat | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int32]]:
+        """
+        Returns the states reached, their costs (m,) and the iterations (m,).
+        """
+    def minimise_pairs(self, evidence: tuple[typing.Any, typing.Any, typing.Any, typing.Any, typing.Any, typing.Any], hand: typing.Any, state: tuple[typing.Any, typing.Any, typing.Any, typing.Any], depth_mean: typing.Any, depth_sigma: typing.Any, *, max_iterations: typing.SupportsInt | typing.SupportsIndex, tolerance: typing.SupportsFloat | typing.SupportsIndex, initial_damping: typing.SupportsFloat | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex = 0) -> tuple[tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.int32]]:
+        """
+        Returns the states that both hands of each pair reach together, costs (m / 2,) and iterations (m / 2,).
+        """
+    def pose(self, model: typing.Any, state: tuple[typing.Any, typing.Any, typing.Any, typing.Any]) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        Returns points (m, 42, 3), their derivatives (m, 42, 3, 38) and the finger joints' rotations (m, 15, 3, 3).
+        """
 def intersection_volume(vertices_a: typing.Any, faces_a: typing.Any, vertices_b: typing.Any, faces_b: typing.Any, *, columns: typing.SupportsInt | typing.SupportsIndex) -> float:
     """
     Returns the shared volume (m^3). See a2p/intersection_volume.h.

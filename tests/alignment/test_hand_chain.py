@@ -57,7 +57,7 @@ def test_the_jacobian_agrees_with_automatic_differentiation_through_the_hand_mod
 
     def keypoints(delta: torch.Tensor) -> torch.Tensor:
         moved = state.moved(delta[None])
-        parameters = hands.parameters(moved, chain.pose(moved), is_right)
+        parameters = hands.parameters(moved, chain.pose(moved).joint_rotmats, is_right)
         return regressor(model(parameters), parameters.betas)[0]
 
     automatic = torch.autograd.functional.jacobian(keypoints, torch.zeros(analytic.shape[-1], dtype=torch.float64))
@@ -70,7 +70,7 @@ def test_chain_and_hand_model_place_keypoints_alike(side: str) -> None:
     is_right = torch.full((5,), side == "right")
     hands, state = both_hands(), random_state(5, seed=2)
     posed = hands.chain(is_right).pose(state)
-    parameters = hands.parameters(state, posed, is_right)
+    parameters = hands.parameters(state, posed.joint_rotmats, is_right)
     for first, convention in zip((0, 21), CONVENTIONS, strict=True):
         expected = KeypointRegressor.for_model(model, convention)(model(parameters), parameters.betas)
         torch.testing.assert_close(posed.points[:, first : first + 21], expected, rtol=0, atol=CHAIN_KEYPOINTS_M)

@@ -1,6 +1,6 @@
 """Hands fitted to keypoints: the pose, shape and place that explain 21 points seen in the image.
 
-Stage 1 without a network, and its partner with one. Damped least squares with analytic derivatives, all hands at once.
+Stage 1 without a network, and its partner with one. Damped least squares with analytic derivatives, in native code.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from jaxtyping import Float
 from torch import Tensor
 
 from a2p.alignment.hand_chain import HandState
-from a2p.alignment.hand_pair import PairProblem
 from a2p.alignment.keypoint_observations import KeypointObservations, PairDepths, diagonals, evidence_of
-from a2p.alignment.keypoint_terms import KEYPOINTS, LEAST_DEPTH, Evidence, KeypointProblem, robust
-from a2p.alignment.levenberg_marquardt import LevenbergMarquardtConfig, Minimum, minimise
+from a2p.alignment.keypoint_terms import KEYPOINTS, LEAST_DEPTH, Evidence, robust
+from a2p.alignment.levenberg_marquardt import LevenbergMarquardtConfig, Minimum
+from a2p.alignment.native_solver import NativeSolver
+from a2p.alignment.reference_solver import ReferenceSolver
 from a2p.alignment.rest_hands import RestHands
-from a2p.alignment.starts import starts
+from a2p.alignment.solver import SolverProblem
+from a2p.alignment.starts import resting, starts
 from a2p.camera import Camera
-from a2p.errors import ConfigError
+from a2p.errors import BackendError, ConfigError
 from a2p.hand.model import HandModel
 from a2p.hand.parameters import HandParameters
 
+_SOLVERS: dict[str, type[NativeSolver] | type[ReferenceSolver]] = {"cpu": NativeSolver, "reference": ReferenceSolver}
 _MOST_APART = 0.5
 """Half of the way in depth between two wrists is at most this share of their mean depth."""
 
@@ -89,7 +92,10 @@ class KeypointFitResult:
 
 
 class KeypointFit:
-    """Fits hands to keypoints of one convention. Deterministic; every finite observation gives finite hands."""
+    """Fits hands to keypoints of one convention. Deterministic; every finite observation gives finite hands.
+
+    Results carry no gradient.
+    """
 
     def __init__(
         self,
@@ -99,11 +105,28 @@ class KeypointFit:
         convention: str = "mediapipe",
         convention_3d: str = "mediapipe_world",
         config: KeypointFitConfig | None = None,
+        backend: str = "cpu",
     ) -> None:
-        """`convention` is that of the image keypoints, `convention_3d` that of the relative 3D points."""
+        """`convention` is that of the image keypoints, `convention_3d` that of the relative 3D points.
+
+        `backend` solves: "cpu" natively, "reference" by its definition in PyTorch, some ten times slower.
+        """
+        if backend not in _SOLVERS:
+            raise BackendError(f"backend must be one of {', '.join(_SOLVERS)}; got {backend!r}. 'cpu' is the fast one.")
         self.config = config or KeypointFitConfig()
         self.convention = convention
         self._hands = RestHands(left_model, right_model, (convention, convention_3d))
+        self._priors = self._hands.priors(
+            pose_slack=self.config.pose_slack,
+            pose_weight=self.config.pose_prior,
+            shape_weight=self.config.shape_prior,
+            size_sigma=self.config.size_sigma,
+            robust_2d=self.config.robust_2d,
+            robust_3d=self.config.robust_3d,
+        )
+        self._solver = _SOLVERS[backend](self._hands, self._priors)
+        sides = torch.tensor([False, True])
+        self._rest_points = self._solver.posed(sides, resting(self._priors.angle_mean, 2)).points
 
     def fit(
         self,
@@ -119,56 +142,48 @@ class KeypointFit:
         `guess` is a state to begin from beside the usual ones, such as a network's.
         """
         if not len(observations.is_right):
-            return self._result(observations, camera, self._hands.none(), observations.confidence[:, 0])
-        problem = self._problem(observations, camera)
-        if start is None:
-            minimum = self._fit_each(problem, guess, has_3d=observations.keypoints_3d is not None)
-        else:
-            minimum = minimise(problem, start, self.config.solver)
-        state = self._fit_pairs(problem, minimum.state, observations)
-        cost = problem.linearise(state).cost
-        return self._result(observations, camera, state, cost)
-
-    def _problem(self, observations: KeypointObservations, camera: Camera) -> KeypointProblem:
+            nothing = torch.zeros(0, dtype=torch.float64)
+            return self._result(observations, camera, Minimum(self._hands.none(), nothing, nothing.int()))
         config = self.config
-        return KeypointProblem(
-            chain=self._hands.chain(observations.is_right),
-            evidence=evidence_of(observations, camera, sigma_2d=config.sigma_2d, sigma_3d_m=config.sigma_3d_m),
-            priors=self._hands.priors(
-                pose_slack=config.pose_slack,
-                pose_weight=config.pose_prior,
-                shape_weight=config.shape_prior,
-                size_sigma=config.size_sigma,
-            ),
-            robust_2d=config.robust_2d,
-            robust_3d=config.robust_3d,
-        )
+        evidence = evidence_of(observations, camera, sigma_2d=config.sigma_2d, sigma_3d_m=config.sigma_3d_m)
+        problem = self._solver.problem(observations.is_right, evidence)
+        everyone = torch.arange(len(observations.is_right))
+        if start is None:
+            start = self._best_start(problem, evidence, observations, guess)
+        minimum = problem.minimise(everyone, start, config.solver)
+        if observations.pairs:
+            state = self._fit_pairs(problem, minimum.state, evidence, observations)
+            minimum = problem.minimise(everyone, state, replace(config.solver, max_iterations=0))
+        return self._result(observations, camera, minimum)
 
-    def _fit_each(self, problem: KeypointProblem, guess: HandState | None, *, has_3d: bool) -> Minimum[HandState]:
-        """Returns each hand's best fit over its starts."""
-        options = starts(problem.chain, problem.evidence, problem.priors.angle_mean, has_3d=has_3d)
+    def _best_start(
+        self, problem: SolverProblem, evidence: Evidence, observations: KeypointObservations, guess: HandState | None
+    ) -> HandState:
+        """Returns where some steps lead to from each hand's best start."""
+        count, is_right = len(observations.is_right), observations.is_right.long()
+        rest = resting(self._priors.angle_mean, count)
+        has_3d = observations.keypoints_3d is not None
+        options = starts(rest, self._rest_points[is_right], evidence, has_3d=has_3d)
         if guess is not None:
-            options.append(problem.limited(guess))
-        count = len(options[0].angles)
-        index = torch.arange(count, device=options[0].angles.device).repeat(len(options))
+            options.append(self._priors.limited(guess))
+        index = torch.arange(count).repeat(len(options))
         start_config = replace(self.config.solver, max_iterations=self.config.start_iterations)
-        tried = minimise(problem[index], HandState.joined(options), start_config)
-        best = tried.quadratic.cost.reshape(len(options), count).argmin(0)
-        return minimise(problem, tried.state[best * count + index[:count]], self.config.solver)
+        tried = problem.minimise(index, HandState.joined(options), start_config)
+        best = tried.cost.reshape(len(options), count).argmin(0)
+        return tried.state[best * count + index[:count]]
 
-    def _fit_pairs(self, problem: KeypointProblem, state: HandState, observations: KeypointObservations) -> HandState:
+    def _fit_pairs(
+        self, problem: SolverProblem, state: HandState, evidence: Evidence, observations: KeypointObservations
+    ) -> HandState:
         """Returns the state after the hands of each person were refined together."""
-        if not observations.pairs:
-            return state
-        index = torch.tensor(observations.pairs, device=state.angles.device).flatten()
+        index = torch.tensor(observations.pairs).flatten()
         paired = state[index]
         shape = paired.betas.reshape(-1, 2, 10).mean(1)
         paired = replace(paired, betas=shape.repeat_interleave(2, 0))
-        sigma = self._pair_depth_sigma(problem.evidence[index])
+        sigma = self._pair_depth_sigma(evidence[index])
         mean, sigma = _told_depths(paired, observations.pair_depths, sigma)
-        together = PairProblem(problem[index], sigma, mean)
         config = replace(self.config.solver, max_iterations=self.config.pair_iterations)
-        return state.replaced(index, minimise(together, paired, config).state)
+        return state.replaced(index, problem.minimise_pairs(index, paired, mean, sigma, config).state)
 
     def _pair_depth_sigma(self, evidence: Evidence) -> Float[Tensor, " m"]:
         """Returns how far in log depth a person's hands may lie apart: more, the farther apart in the image."""
@@ -179,10 +194,11 @@ class KeypointFit:
         return self.config.pair_depth_sigma * (1.0 + hands_apart)
 
     def _result(
-        self, observations: KeypointObservations, camera: Camera, state: HandState, cost: Float[Tensor, " n"]
+        self, observations: KeypointObservations, camera: Camera, minimum: Minimum[HandState]
     ) -> KeypointFitResult:
-        posed = self._hands.chain(observations.is_right).pose(state)
-        points = posed.points[:, :KEYPOINTS]
+        state = minimum.state
+        joints = self._solver.posed(observations.is_right, state)
+        points = joints.points[:, :KEYPOINTS]
         seen = observations.keypoints_2d.to(points)
         projected = camera.project(torch.cat([points[..., :2], points[..., 2:].clamp(min=LEAST_DEPTH)], dim=-1))
         distance = torch.linalg.vector_norm(projected - seen, dim=-1)
@@ -191,13 +207,13 @@ class KeypointFit:
         confidence = (agreement.sqrt() * observations.confidence.to(points)).mean(1)
         dtype = observations.keypoints_2d.dtype
         return KeypointFitResult(
-            parameters=self._hands.parameters(state, posed, observations.is_right).to(dtype=dtype),
+            parameters=self._hands.parameters(state, joints.joint_rotmats, observations.is_right).to(dtype=dtype),
             keypoints_3d=points.to(dtype),
             keypoints_2d=projected.to(dtype),
             reprojection_px=distance.to(dtype),
             reprojection_share=share.mean(1).to(dtype),
             confidence=confidence.to(dtype),
-            cost=cost.to(dtype),
+            cost=minimum.cost.to(dtype),
             warnings=_warnings(share.mean(1), observations.confidence),
             state=state,
         )

@@ -1,7 +1,8 @@
 """What a keypoint fit minimises: how well a posed hand explains the evidence, and how usual a hand it is.
 
 Half the sum of squares of: image distances of 21 keypoints (robust), the landmark model's relative 3D (robust), the
-pose and shape priors. All are in units of their standard deviations.
+pose and shape priors. All are in units of their standard deviations. The definition of what `a2p/keypoint_fit.h` does
+natively.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Priors:
-    """How usual a pose and a shape are."""
+    """How usual a pose and a shape are, and how far evidence is trusted."""
 
     angle_mean: Float[Tensor, " a"]
     angle_precision: Float[Tensor, "a a"]
@@ -60,6 +61,30 @@ class Priors:
     beta_precision: float
     size_sigma: float
     """Standard deviation of the 3D evidence's scale, as a share."""
+    robust_2d: float
+    """Image distances beyond this many standard deviations count as outliers."""
+    robust_3d: float
+    """The same for the relative 3D points."""
+
+    def limits(self, state: HandState) -> tuple[Float[Tensor, "1 p"], Float[Tensor, "1 p"]]:
+        """Returns the least and the greatest value of every unknown."""
+        free = [torch.inf] * 3
+        ends = state.root.new_tensor([BETA_LIMIT] * 10)
+        low = state.root.new_tensor([*(-bound for bound in free), -RAY_LIMIT, -RAY_LIMIT, LOG_DEPTH_LIMITS[0]])
+        high = state.root.new_tensor([*free, RAY_LIMIT, RAY_LIMIT, LOG_DEPTH_LIMITS[1]])
+        lower = torch.cat([low, self.angle_lower, -ends])
+        return lower[None], torch.cat([high, self.angle_upper, ends])[None]
+
+    def limited(self, state: HandState) -> HandState:
+        """Returns the nearest state inside the limits."""
+        lower, upper = self.limits(state)
+        root, angles, betas = (lower[:, 3:6], upper[:, 3:6]), slice(FIRST_ANGLE, -10), slice(-10, None)
+        return HandState(
+            orient_rotmat=state.orient_rotmat,
+            root=state.root.clamp(*root),
+            angles=state.angles.clamp(lower[:, angles], upper[:, angles]),
+            betas=state.betas.clamp(lower[:, betas], upper[:, betas]),
+        )
 
 
 @dataclass(frozen=True)
@@ -70,8 +95,6 @@ class KeypointProblem:
     """Its points are the 21 keypoints of the 2D convention, then the 21 of the 3D evidence's convention."""
     evidence: Evidence
     priors: Priors
-    robust_2d: float
-    robust_3d: float
 
     def __getitem__(self, index: Int[Tensor, " m"]) -> KeypointProblem:
         """Returns the problem of the hands at `index`."""
@@ -91,32 +114,13 @@ class KeypointProblem:
 
     def moved(self, state: HandState, delta: Float[Tensor, "n p"]) -> HandState:
         """Returns the state after a step, inside its limits."""
-        return self.limited(state.moved(delta))
-
-    def limited(self, state: HandState) -> HandState:
-        """Returns the nearest state inside the limits."""
-        lower, upper = self._limits(state)
-        root, angles, betas = (lower[:, 3:6], upper[:, 3:6]), slice(FIRST_ANGLE, -10), slice(-10, None)
-        return HandState(
-            orient_rotmat=state.orient_rotmat,
-            root=state.root.clamp(*root),
-            angles=state.angles.clamp(lower[:, angles], upper[:, angles]),
-            betas=state.betas.clamp(lower[:, betas], upper[:, betas]),
-        )
+        return self.priors.limited(state.moved(delta))
 
     def held(self, state: HandState, gradient: Float[Tensor, "n p"]) -> Bool[Tensor, "n p"]:
         """Returns which unknowns lie at a limit that the cost pushes them against."""
-        lower, upper = self._limits(state)
+        lower, upper = self.priors.limits(state)
         values = torch.cat([torch.zeros_like(state.root), state.root, state.angles, state.betas], dim=1)
         return ((values <= lower) & (gradient > 0)) | ((values >= upper) & (gradient < 0))
-
-    def _limits(self, state: HandState) -> tuple[Float[Tensor, "1 p"], Float[Tensor, "1 p"]]:
-        free = [torch.inf] * 3
-        ends = state.root.new_tensor([BETA_LIMIT] * 10)
-        low = state.root.new_tensor([*(-bound for bound in free), -RAY_LIMIT, -RAY_LIMIT, LOG_DEPTH_LIMITS[0]])
-        high = state.root.new_tensor([*free, RAY_LIMIT, RAY_LIMIT, LOG_DEPTH_LIMITS[1]])
-        lower = torch.cat([low, self.priors.angle_lower, -ends])
-        return lower[None], torch.cat([high, self.priors.angle_upper, ends])[None]
 
     def _image_term(self, posed: PosedChain) -> tuple[Tensor, Tensor, Tensor]:
         depth = posed.points[:, :KEYPOINTS, 2:]
@@ -127,7 +131,7 @@ class KeypointProblem:
         scale = self.evidence.sigma_2d * safe_depth
         rows = (jacobian[..., :2, :] - by_depth) / scale[..., None]
         values = (ray - self.evidence.points_2d) / self.evidence.sigma_2d
-        cost, weight = robust(values.square().sum(-1), self.robust_2d)
+        cost, weight = robust(values.square().sum(-1), self.priors.robust_2d)
         root = (weight * self.evidence.confidence).sqrt()[..., None]
         return (
             0.5 * (cost * self.evidence.confidence).sum(-1),
@@ -147,7 +151,7 @@ class KeypointProblem:
         sigma = self.evidence.sigma_3d[:, None, None]
         values = (points - scale[:, None, None] * seen) / sigma
         rows = (jacobian - seen[..., None] * by_scale[:, None, None]) / sigma[..., None]
-        cost, weight = robust(values.square().sum(-1), self.robust_3d)
+        cost, weight = robust(values.square().sum(-1), self.priors.robust_3d)
         root = (weight * self.evidence.confidence).sqrt()[..., None]
         trust = self.evidence.sigma_3d.isfinite() / self.priors.size_sigma
         size = trust * (scale - 1.0)

@@ -2,7 +2,7 @@
 
 Levenberg-Marquardt with Marquardt's scaling (Marquardt, 1963; Nocedal and Wright, Numerical Optimization, sec. 10.3).
 Every problem has its own damping and accepts or rejects its own steps. Unknowns that press against a limit leave the
-step (Bertsekas, 1982, projected Newton).
+step (Bertsekas, 1982, projected Newton). The definition of what `a2p/levenberg_marquardt.h` does natively.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from a2p.errors import ConfigError
@@ -83,9 +83,8 @@ class Minimum(Generic[StateT]):
     """Where the solver stopped."""
 
     state: StateT
-    quadratic: Quadratic
-    """The cost and its model there."""
-    iterations: int
+    cost: Float[Tensor, " n"]
+    iterations: Int[Tensor, " n"]
 
 
 _RIDGE = 1e-9
@@ -98,29 +97,37 @@ def minimise(problem: Problem[StateT], state: StateT, config: LevenbergMarquardt
     quadratic = problem.linearise(state)
     damping = torch.full_like(quadratic.cost, config.initial_damping)
     done = torch.zeros_like(quadratic.cost, dtype=torch.bool)
-    iterations = 0
-    while iterations < config.max_iterations and not bool(done.all()):
-        iterations += 1
-        step = _damped_step(quadratic, problem.held(state, quadratic.gradient), damping)
+    iterations = torch.zeros_like(done, dtype=torch.int32)
+    for _ in range(config.max_iterations):
+        if bool(done.all()):
+            break
+        iterations = iterations + (~done).int()
+        step, is_solved = _damped_step(quadratic, problem.held(state, quadratic.gradient), damping)
         trial = problem.moved(state, step)
         trial_quadratic = problem.linearise(trial)
         gain = quadratic.cost - trial_quadratic.cost
         accepted = (gain > 0) & ~done
         promised = -0.5 * (quadratic.gradient * step).sum(-1)
         little = config.tolerance * quadratic.cost
-        done = done | (promised <= little) | (accepted & (gain <= little)) | (damping >= _MOST_DAMPING)
+        done = done | (is_solved & (promised <= little)) | (accepted & (gain <= little)) | (damping >= _MOST_DAMPING)
         damping = torch.where(accepted, damping / 6, damping * 4).clamp(_LEAST_DAMPING, _MOST_DAMPING)
         state = trial.where(accepted, state)
         quadratic = trial_quadratic.where(accepted, quadratic)
-    return Minimum(state, quadratic, iterations)
+    return Minimum(state, quadratic.cost, iterations)
 
 
-def _damped_step(quadratic: Quadratic, held: Bool[Tensor, "n p"], damping: Float[Tensor, " n"]) -> Float[Tensor, "n p"]:
-    """Returns the step of the unknowns that are not held; zero where the damped Hessian is not positive definite."""
+def _damped_step(
+    quadratic: Quadratic, held: Bool[Tensor, "n p"], damping: Float[Tensor, " n"]
+) -> tuple[Float[Tensor, "n p"], Bool[Tensor, " n"]]:
+    """Returns the step of the unknowns that are not held, and whether the damped Hessian is positive definite.
+
+    Where it is not, the step is zero.
+    """
     free = (~held).to(quadratic.gradient.dtype)
     diagonal = quadratic.hessian.diagonal(dim1=-2, dim2=-1)
     hessian = quadratic.hessian * free[:, :, None] * free[:, None, :]
     hessian = hessian + torch.diag_embed(damping[:, None] * diagonal + _RIDGE + (1.0 - free))
     factor, failure = torch.linalg.cholesky_ex(hessian)
     step = torch.cholesky_solve(-(quadratic.gradient * free)[..., None], factor)[..., 0]
-    return torch.where((failure == 0)[:, None], step, torch.zeros_like(step))
+    is_solved = failure == 0
+    return torch.where(is_solved[:, None], step, torch.zeros_like(step)), is_solved

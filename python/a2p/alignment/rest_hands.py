@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from a2p.alignment.hand_chain import HandChain, HandState, PosedChain
+from a2p.alignment.hand_chain import HandChain, HandState
 from a2p.alignment.keypoint_terms import Priors
 from a2p.errors import HandModelError
 from a2p.hand.anatomy import DOFS, HandAnatomy
@@ -32,7 +32,8 @@ class RestHands:
                 )
         models = (left_model, right_model)
         chains = [_rest_chain(model, conventions) for model in models]
-        self._both = chains[0].followed_by(chains[1])
+        self.both = chains[0].followed_by(chains[1])
+        """The left hand, then the right."""
         self._wrists = torch.stack([_rest_joints(model)[0] for model in models])
         self._anatomy = HandAnatomy.from_rest_joints(right_model.J_template, side="right")
         generator = torch.Generator().manual_seed(0)
@@ -45,9 +46,18 @@ class RestHands:
 
     def chain(self, is_right: Bool[Tensor, " n"]) -> HandChain:
         """Returns a batch of hands of these sides."""
-        return self._both[is_right.long()]
+        return self.both[is_right.long()]
 
-    def priors(self, *, pose_slack: float, pose_weight: float, shape_weight: float, size_sigma: float) -> Priors:
+    def priors(
+        self,
+        *,
+        pose_slack: float,
+        pose_weight: float,
+        shape_weight: float,
+        size_sigma: float,
+        robust_2d: float = torch.inf,
+        robust_3d: float = torch.inf,
+    ) -> Priors:
         """Returns the priors of a fit. `pose_slack` (rad) widens the prior's synergies in every direction."""
         covariance = torch.cov(self._usual_angles.mT)
         widened = covariance + pose_slack**2 * torch.eye(len(covariance), dtype=covariance.dtype)
@@ -58,15 +68,20 @@ class RestHands:
             angle_upper=self._anatomy.upper.double(),
             beta_precision=shape_weight,
             size_sigma=size_sigma,
+            robust_2d=robust_2d,
+            robust_3d=robust_3d,
         )
 
-    def parameters(self, state: HandState, posed: PosedChain, is_right: Bool[Tensor, " n"]) -> HandParameters:
-        """Returns the models' parameters of posed hands, each in its own side's convention."""
+    def parameters(
+        self, state: HandState, joint_rotmats: Float[Tensor, "n 15 3 3"], is_right: Bool[Tensor, " n"]
+    ) -> HandParameters:
+        """Returns the models' parameters of hands posed so, each in its own side's convention."""
         side = is_right.long()
         shape = torch.cat([torch.ones_like(state.betas[:, :1]), state.betas], dim=1)
+        rotvecs = rotvec_from_rotmat(torch.cat([state.orient_rotmat[:, None], joint_rotmats], dim=1))
         return HandParameters(
-            global_orient=rotvec_from_rotmat(state.orient_rotmat),
-            hand_pose=rotvec_from_rotmat(posed.joint_rotmats) - self._mean_poses[side],
+            global_orient=rotvecs[:, 0],
+            hand_pose=rotvecs[:, 1:] - self._mean_poses[side],
             betas=state.betas,
             transl=state.wrist - (self._wrists[side] @ shape[..., None])[..., 0],
         )

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from a2p.alignment.hand_chain import HandChain, HandState
+from a2p.alignment.hand_chain import HandState
 from a2p.alignment.keypoint_terms import KEYPOINTS, LOG_DEPTH_LIMITS, RAY_LIMIT, Evidence
 from a2p.hand.rotations import rotmat_from_rotvec
 
@@ -16,29 +16,31 @@ _TILTS_RAD = ((0.0, 0.0, 0.0), (0.7, 0.0, 0.0), (-0.7, 0.0, 0.0), (0.0, 0.7, 0.0
 """How a palm that faces the camera is turned for the starts without 3D evidence."""
 
 
-def starts(chain: HandChain, evidence: Evidence, angles: Float[Tensor, " a"], *, has_3d: bool) -> list[HandState]:
-    """Returns start states of every hand, the likeliest first.
-
-    With 3D evidence: the palm as seen, and its twin that looks the same from afar, mirrored in depth. Without: the
-    palm parallel to the image, and tilted both ways about both axes.
-    """
-    count = len(evidence.points_2d)
-    resting = HandState(
+def resting(angles: Float[Tensor, " a"], count: int) -> HandState:
+    """Returns hands of these angles and the mean shape, a metre before the camera."""
+    return HandState(
         orient_rotmat=torch.eye(3, dtype=angles.dtype, device=angles.device).expand(count, 3, 3),
         root=torch.zeros(count, 3, dtype=angles.dtype, device=angles.device),
         angles=angles.expand(count, -1),
         betas=torch.zeros(count, 10, dtype=angles.dtype, device=angles.device),
     )
-    rest = chain.pose(resting).points
+
+
+def starts(rest: HandState, points: Float[Tensor, "n 42 3"], evidence: Evidence, *, has_3d: bool) -> list[HandState]:
+    """Returns start states of every hand, the likeliest first, from resting hands and their keypoints.
+
+    With 3D evidence: the palm as seen, and its twin that looks the same from afar, mirrored in depth. Without: the
+    palm parallel to the image, and tilted both ways about both axes.
+    """
     if has_3d:
-        mirror = angles.new_tensor([1.0, 1.0, -1.0])
+        mirror = points.new_tensor([1.0, 1.0, -1.0])
         shapes = (evidence.points_3d, evidence.points_3d * mirror)
-        orients = [_palm_rotation(rest[:, KEYPOINTS:], shape) for shape in shapes]
+        orients = [_palm_rotation(points[:, KEYPOINTS:], shape) for shape in shapes]
     else:
         flat = torch.cat([evidence.points_2d, torch.zeros_like(evidence.points_2d[..., :1])], dim=-1)
-        frontal = _palm_rotation(rest[:, :KEYPOINTS], flat)
-        orients = [rotmat_from_rotvec(angles.new_tensor(tilt)) @ frontal for tilt in _TILTS_RAD]
-    return [_placed(resting, rest[:, :KEYPOINTS], orient, evidence) for orient in orients]
+        frontal = _palm_rotation(points[:, :KEYPOINTS], flat)
+        orients = [rotmat_from_rotvec(points.new_tensor(tilt)) @ frontal for tilt in _TILTS_RAD]
+    return [_placed(rest, points[:, :KEYPOINTS], orient, evidence) for orient in orients]
 
 
 def _palm_rotation(model: Float[Tensor, "n 21 3"], seen: Float[Tensor, "n 21 3"]) -> Float[Tensor, "n 3 3"]:
@@ -53,10 +55,10 @@ def _palm_rotation(model: Float[Tensor, "n 21 3"], seen: Float[Tensor, "n 21 3"]
 
 
 def _placed(
-    resting: HandState, rest: Float[Tensor, "n 21 3"], orient: Float[Tensor, "n 3 3"], evidence: Evidence
+    rest: HandState, points: Float[Tensor, "n 21 3"], orient: Float[Tensor, "n 3 3"], evidence: Evidence
 ) -> HandState:
     """Returns the hand turned, where its size and centre in the image agree with those seen (weak perspective)."""
-    turned = (rest - rest[:, :1]) @ orient.mT
+    turned = (points - points[:, :1]) @ orient.mT
     weight = (evidence.confidence + 1e-6)[..., None]
     weight = weight / weight.sum(1, keepdim=True)
     centre, seen_centre = (turned * weight).sum(1), (evidence.points_2d * weight).sum(1)
@@ -66,4 +68,4 @@ def _placed(
     depth = (spread / seen_spread.clamp(min=1e-9)).clamp(nearest, farthest)
     wrist = seen_centre - centre[:, :2] / depth[:, None]
     root = torch.cat([wrist.clamp(-RAY_LIMIT, RAY_LIMIT), depth.log()[:, None]], dim=1)
-    return HandState(orient, root, resting.angles, resting.betas)
+    return HandState(orient, root, rest.angles, rest.betas)
