@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from a2p.abandonment import raise_if_abandoned
-from a2p.alignment.combination import combined, is_sure
+from a2p.alignment.combination import combined
 from a2p.alignment.keypoint_fit import KeypointFit, KeypointFitResult
 from a2p.alignment.keypoint_observations import KeypointObservations, keypoint_weights
 from a2p.alignment.reading import HandWindows, NetworkHands, NetworkReader
@@ -155,7 +155,7 @@ class Reconstructor:
             if self._network and len(seen):
                 told = read_crops(self._network, loaded.pixels, seen, pairs, intrinsics.camera)
                 evidence = combined(evidence, told, intrinsics.camera)
-                guess = told.state if is_sure(told) else None
+                guess = told.state
                 seen = [_as_combined(hand, evidence, index) for index, hand in enumerate(seen)]
             start = memory.start() if memory else None
             fit = self._fit.fit(evidence, intrinsics.camera, start=start, guess=guess)

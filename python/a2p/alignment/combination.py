@@ -27,9 +27,6 @@ class CombinationConfig:
     """Expected error in the image of the network's keypoint whose heat map is a point."""
     spread_slope: float = 0.7
     """Its growth with the heat map's standard deviation."""
-    widest_spread: float = 0.2
-    """The network's word counts in full for a heat map that is a point, and for nothing from this spread on: the mean
-    of a wide map lies towards the crop's middle, so that the errors of a hand's keypoints are alike and shrink it."""
     network_3d_m: float = 0.012
     """Expected error of the network's relative points of a hand without any spread, m."""
     network_3d_slope_m: float = 0.09
@@ -46,7 +43,7 @@ class CombinationConfig:
 
     def __post_init__(self) -> None:
         for name in (
-            *("full_confidence", "spread_offset", "widest_spread", "network_3d_m", "network_depth_m"),
+            *("full_confidence", "spread_offset", "network_3d_m", "network_depth_m"),
             "landmarks_3d_m",
         ):
             if not getattr(self, name) > 0:
@@ -61,25 +58,19 @@ def network_errors(hands: NetworkHands, config: CombinationConfig) -> Float[Tens
     return config.spread_offset + config.spread_slope * hands.spread
 
 
-def is_sure(hands: NetworkHands, config: CombinationConfig | None = None) -> bool:
-    """Says whether the network has seen every hand clearly enough for its pose to be a start."""
-    return bool((hands.spread.mean(1) < (config or CombinationConfig()).widest_spread).all())
-
-
 def combined(
     seen: KeypointObservations, hands: NetworkHands, camera: Camera, config: CombinationConfig | None = None
 ) -> KeypointObservations:
     """Returns one keypoint for each two: their mean by inverse variance, with the confidence that this leaves.
 
-    The network's weight falls further, to zero, as its heat maps widen. `camera` took the picture of both. Where the
-    two places lie farther apart than their errors explain, one of them is wrong and nobody knows which: the confidence
-    falls.
+    `camera` took the picture of both. Where the two places lie farther apart than their errors explain, one of them is
+    wrong and nobody knows which: the confidence falls.
     """
     config = config or CombinationConfig()
     size = (seen.keypoints_2d.amax(1) - seen.keypoints_2d.amin(1)).amax(1).clamp(min=1e-6)[:, None]
     own = config.full_confidence / seen.confidence.clamp(min=_LEAST_CONFIDENCE)
     other = network_errors(hands, config)
-    share = _share(own, other, hands.spread, config)
+    share = _share(own, other)
     apart = (hands.keypoints_2d - seen.keypoints_2d).norm(dim=-1) / size
     unexplained = (apart.square() - own.square() - other.square()).clamp(min=0.0)
     variance = ((1 - share) * own).square() + (share * other).square()
@@ -98,8 +89,7 @@ def _pair_depths(seen: KeypointObservations, hands: NetworkHands, config: Combin
     """Returns what the network says of how far apart in depth the wrists of each (right, left) pair are."""
     spread = hands.spread.mean(1)[torch.tensor(seen.pairs, dtype=torch.long).reshape(-1, 2)].mean(1)
     sigma = config.network_depth_m + config.network_depth_slope_m * spread
-    sure = spread < config.widest_spread
-    return PairDepths(hands.relative_translation[:, 2], torch.where(sure, sigma, torch.inf))
+    return PairDepths(hands.relative_translation[:, 2], sigma)
 
 
 def _combined_3d(
@@ -113,13 +103,10 @@ def _combined_3d(
     confidence = seen.confidence.mean(1).clamp(min=_LEAST_CONFIDENCE)
     own = config.landmarks_3d_m / confidence
     other = config.network_3d_m + config.network_3d_slope_m * hands.spread.mean(1)
-    share = _share(own, other, hands.spread.mean(1), config)[:, None, None]
+    share = _share(own, other)[:, None, None]
     return ours + share * (theirs - ours)
 
 
-def _share(
-    own: Float[Tensor, "*n"], other: Float[Tensor, "*n"], spread: Float[Tensor, "*n"], config: CombinationConfig
-) -> Float[Tensor, "*n"]:
+def _share(own: Float[Tensor, "*n"], other: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
     """Returns the network's weight, out of 1, where the landmark model's error is `own` and the network's `other`."""
-    trust = (1.0 - spread / config.widest_spread).clamp(min=0.0)
-    return trust * own.square() / (own.square() + other.square())
+    return own.square() / (own.square() + other.square())
