@@ -26,10 +26,6 @@ struct Lanes {
   static Lanes load(const float* aligned) { return {_mm512_load_ps(aligned)}; }
   static Lanes load_unaligned(const float* memory) { return {_mm512_loadu_ps(memory)}; }
   static Lanes all(float x) { return {_mm512_set1_ps(x)}; }
-  // Lane l gets base[offsets[l]].
-  static Lanes gather(const float* base, const std::int32_t* offsets) {
-    return {_mm512_i32gather_ps(_mm512_loadu_si512(offsets), base, 4)};
-  }
   void store(float* aligned) const { _mm512_store_ps(aligned, value); }
 };
 inline Lanes operator+(Lanes a, Lanes b) { return {_mm512_add_ps(a.value, b.value)}; }
@@ -47,5 +43,20 @@ inline LaneMask operator<=(Lanes a, Lanes b) { return {_mm512_cmp_ps_mask(a.valu
 inline Lanes select(LaneMask m, Lanes a, Lanes b) { return {_mm512_mask_blend_ps(m.value, b.value, a.value)}; }
 inline float lowest(Lanes a) { return _mm512_reduce_min_ps(a.value); }
 inline float highest(Lanes a) { return _mm512_reduce_max_ps(a.value); }
+
+// Reads three floats from each of sixteen places: lane l of x, y and z gets those at base[offsets[l]].
+inline void gather_triples(const float* base, const std::int32_t* offsets, Lanes& x, Lanes& y, Lanes& z) {
+  const __m512i places = _mm512_loadu_si512(offsets);
+  x.value = _mm512_i32gather_ps(places, base, 4);
+  y.value = _mm512_i32gather_ps(places, base + 1, 4);
+  z.value = _mm512_i32gather_ps(places, base + 2, 4);
+}
+
+inline void lowest_of_each(const Lanes (&rows)[3], float (&values)[3]) {
+  for (int i = 0; i < 3; ++i) values[i] = lowest(rows[i]);
+}
+inline void highest_of_each(const Lanes (&rows)[3], float (&values)[3]) {
+  for (int i = 0; i < 3; ++i) values[i] = highest(rows[i]);
+}
 
 }  // namespace a2p::A2P_ISA_NAMESPACE

@@ -39,10 +39,6 @@ struct Lanes {
     return lanes;
   }
   static Lanes all(float x) { return {FourFloats{x, x, x, x}}; }
-  // Lane l gets base[offsets[l]].
-  static Lanes gather(const float* base, const std::int32_t* offsets) {
-    return {FourFloats{base[offsets[0]], base[offsets[1]], base[offsets[2]], base[offsets[3]]}};
-  }
   void store(float* aligned) const { *reinterpret_cast<FourFloats*>(aligned) = value; }
 };
 inline Lanes operator+(Lanes a, Lanes b) { return {a.value + b.value}; }
@@ -80,5 +76,22 @@ inline float lowest(Lanes a) {
   return high < low ? high : low;
 }
 inline float highest(Lanes a) { return -lowest(Lanes{-a.value}); }
+
+// Reads three floats from each of four places: lane l of x, y and z gets those at base[offsets[l]].
+inline void gather_triples(const float* base, const std::int32_t* offsets, Lanes& x, Lanes& y, Lanes& z) {
+  const auto gather = [&](int i) {
+    return FourFloats{base[offsets[0] + i], base[offsets[1] + i], base[offsets[2] + i], base[offsets[3] + i]};
+  };
+  x.value = gather(0);
+  y.value = gather(1);
+  z.value = gather(2);
+}
+
+inline void lowest_of_each(const Lanes (&rows)[3], float (&values)[3]) {
+  for (int i = 0; i < 3; ++i) values[i] = lowest(rows[i]);
+}
+inline void highest_of_each(const Lanes (&rows)[3], float (&values)[3]) {
+  for (int i = 0; i < 3; ++i) values[i] = highest(rows[i]);
+}
 
 }  // namespace a2p::A2P_ISA_NAMESPACE

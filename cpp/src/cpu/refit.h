@@ -52,23 +52,28 @@ inline void gather_cluster(const PosedMesh& mesh, std::int32_t cluster) {
   const std::int32_t* offsets = mesh.topology.corners + cluster * 3 * kClusterSize;
   float* rows = mesh.corners + cluster * 9 * kClusterSize;
   ClusterBox& box = mesh.boxes[cluster];
-  for (int axis = 0; axis < 3; ++axis) {
-    for (std::int32_t part = 0; part < kChunks; ++part) {
-      const int lane = part * Lanes::kWidth;
-      Lanes low, high;
-      for (int corner = 0; corner < 3; ++corner) {
-        const Lanes x = Lanes::gather(mesh.vertices + axis, offsets + corner * kClusterSize + lane);
-        x.store(rows + (3 * corner + axis) * kClusterSize + lane);
-        low = corner == 0 ? x : min(low, x);
-        high = corner == 0 ? x : max(high, x);
+  for (std::int32_t part = 0; part < kChunks; ++part) {
+    const int lane = part * Lanes::kWidth;
+    Lanes low[3], high[3];
+    for (int corner = 0; corner < 3; ++corner) {
+      Lanes place[3];
+      gather_triples(mesh.vertices, offsets + corner * kClusterSize + lane, place[0], place[1], place[2]);
+      for (int axis = 0; axis < 3; ++axis) {
+        place[axis].store(rows + (3 * corner + axis) * kClusterSize + lane);
+        low[axis] = corner == 0 ? place[axis] : min(place[axis], low[axis]);
+        high[axis] = corner == 0 ? place[axis] : max(place[axis], high[axis]);
       }
-      const std::int32_t chunk = cluster * kChunks + part;
-      float* chunk_box = mesh.chunk_boxes + chunk / Lanes::kWidth * 6 * Lanes::kWidth + chunk % Lanes::kWidth;
-      const float least = lowest(low), most = highest(high);
-      chunk_box[axis * Lanes::kWidth] = least;
-      chunk_box[(3 + axis) * Lanes::kWidth] = most;
-      box.lowest[axis] = part == 0 || least < box.lowest[axis] ? least : box.lowest[axis];
-      box.highest[axis] = part == 0 || most > box.highest[axis] ? most : box.highest[axis];
+    }
+    const std::int32_t chunk = cluster * kChunks + part;
+    float* chunk_box = mesh.chunk_boxes + chunk / Lanes::kWidth * 6 * Lanes::kWidth + chunk % Lanes::kWidth;
+    float least[3], most[3];
+    lowest_of_each(low, least);
+    highest_of_each(high, most);
+    for (int axis = 0; axis < 3; ++axis) {
+      chunk_box[axis * Lanes::kWidth] = least[axis];
+      chunk_box[(3 + axis) * Lanes::kWidth] = most[axis];
+      box.lowest[axis] = part == 0 || least[axis] < box.lowest[axis] ? least[axis] : box.lowest[axis];
+      box.highest[axis] = part == 0 || most[axis] > box.highest[axis] ? most[axis] : box.highest[axis];
     }
   }
 }
