@@ -42,13 +42,14 @@ inline float lowest(Lanes a) {
 }
 inline float highest(Lanes a) { return -lowest(Lanes{_mm256_xor_ps(a.value, _mm256_set1_ps(-0.0f))}); }
 
-// Reads three floats from each of eight places: lane l of x, y and z gets those at base[offsets[l]]. Transposed, for the
-// processor's own gathers take longer.
+// Reads three floats from each of eight places: lane l of x, y and z gets those at base[offsets[l]]. Transposed, for
+// the processor's own gathers take longer.
 inline void gather_triples(const float* base, const std::int32_t* offsets, Lanes& x, Lanes& y, Lanes& z) {
   const __m128i triple = _mm_setr_epi32(-1, -1, -1, 0);
   __m256 rows[4];
   for (int i = 0; i < 4; ++i) {
-    rows[i] = _mm256_set_m128(_mm_maskload_ps(base + offsets[i + 4], triple), _mm_maskload_ps(base + offsets[i], triple));
+    rows[i] =
+        _mm256_set_m128(_mm_maskload_ps(base + offsets[i + 4], triple), _mm_maskload_ps(base + offsets[i], triple));
   }
   const __m256 xy01 = _mm256_unpacklo_ps(rows[0], rows[1]), xy23 = _mm256_unpacklo_ps(rows[2], rows[3]);
   const __m256 z01 = _mm256_unpackhi_ps(rows[0], rows[1]), z23 = _mm256_unpackhi_ps(rows[2], rows[3]);
