@@ -32,7 +32,7 @@ def main() -> None:
         rows = list(csv.DictReader(file, delimiter="\t"))
     reconstructor = a2p.Reconstructor(max_hands=options.max_hands)
     reconstructor(options.shared / "photos" / rows[0]["file"])
-    shares, deepest, two_hand_times, tiles = [], [], [], []
+    shares, deepest, two_hand_times, stage_times, tiles = [], [], [], [], []
     print("| photo | contact | hands | reprojection, % of diagonal | penetration before > after, mm | ms |")
     print("|---|---|---|---|---|---|")
     for row in rows:
@@ -47,6 +47,7 @@ def main() -> None:
         deepest.append((result.penetration.max_mm, bool(result.warnings)))
         if len(result.hands) == 2:
             two_hand_times.append(statistics.median(times))
+            stage_times.append(result.timings_ms)
         hands = ", ".join(f"{hand.handedness} {hand.score:.2f}/{hand.confidence:.2f}" for hand in result.hands)
         print(
             f"| {row['file'][-40:]} | {row['interacting']} | {hands} | {', '.join(f'{s:.2f}' for s in share)} "
@@ -62,6 +63,8 @@ def main() -> None:
     print(f"hands: {len(shares)}; reprojection: mean {statistics.mean(shares):.2f} %, worst {max(shares):.2f} %")
     print(f"deepest penetration: {max(depth for depth, _ in deepest):.2f} mm")
     print(f"photos of two hands, median: {statistics.median(two_hand_times):.0f} ms ({len(two_hand_times)} photos)")
+    stages = {name: statistics.median(times[name] for times in stage_times) for name in stage_times[0]}
+    print("their stages, median: " + ", ".join(f"{name} {time_ms:.1f} ms" for name, time_ms in stages.items()))
 
 
 def _share(hand: a2p.Hand) -> float:

@@ -69,6 +69,37 @@ _NAMES = [
     "count",
     "name",
     "isa",
+    "bones",
+    "arms",
+    "arm_joint",
+    "axes",
+    "rest_turns",
+    "hinges",
+    "angle_mean",
+    "angle_precision",
+    "angle_lower",
+    "angle_upper",
+    "beta_precision",
+    "size_sigma",
+    "robust_2d",
+    "robust_3d",
+    "evidence",
+    "model",
+    "points_2d",
+    "points_3d",
+    "sigma_2d",
+    "sigma_3d",
+    "confidence",
+    "hand",
+    "state",
+    "orient_rotmat",
+    "root",
+    "angles",
+    "depth_mean",
+    "depth_sigma",
+    "max_iterations",
+    "tolerance",
+    "initial_damping",
 ]
 
 
@@ -202,6 +233,75 @@ def _measures(choices: Choices) -> object:
     return core.vertex_collisions(*meshes, **numbers)
 
 
+def _doubles(choices: Choices, *shape: int) -> Any:
+    """Returns numbers, seldom spoiled: this entry takes many arrays."""
+    return array(choices if choices.one_in(8) else Choices(bytes([choices.integer(256)])), shape, np.float64)
+
+
+def _sigmas(choices: Choices, *shape: int) -> Any:
+    """Returns numbers from 0 to about 0.2, seldom spoiled."""
+    drawn = _doubles(choices, *shape)
+    return np.abs(drawn) if isinstance(drawn, np.ndarray) and drawn.dtype == np.float64 else drawn
+
+
+def _numbers(choices: Choices, below: int, *shape: int) -> Any:
+    source = choices if choices.one_in(8) else Choices(bytes([choices.integer(256)]))
+    return array(source, shape, np.int64, below=below)
+
+
+def _scale(choices: Choices) -> float:
+    return choices.pick([0.1, 1.0, 1e-3, 1e-30, 1e29, 0.0, -1.0, np.inf, np.nan]) if choices.one_in(8) else 0.3
+
+
+def _fit_problem(choices: Choices, models: int) -> core.KeypointFit:
+    return core.KeypointFit(
+        bones=_doubles(choices, models, 15, 3, 11),
+        arms=_doubles(choices, models, 42, 3, 11),
+        arm_joint=_numbers(choices, 16, 42),
+        axes=_doubles(choices, models, 15, 3, 3),
+        rest_turns=_doubles(choices, models, 15, 3, 3),
+        hinges=_numbers(choices, 45, 22),
+        angle_mean=_doubles(choices, 22),
+        angle_precision=_doubles(choices, 22, 22),
+        angle_lower=_doubles(choices, 22),
+        angle_upper=np.ones(22),
+        **{name: _scale(choices) for name in ("beta_precision", "size_sigma", "robust_2d", "robust_3d")},
+    )
+
+
+def _keypoint_fit(choices: Choices) -> object:
+    models, hands, states = 1 + choices.integer(2), 1 + choices.integer(3), 2 * choices.integer(3)
+    fit = _fit_problem(choices, models)
+    evidence = (
+        _numbers(choices, models, hands),
+        _doubles(choices, hands, 21, 2),
+        _sigmas(choices, hands, 2),
+        _doubles(choices, hands, 21, 3),
+        _sigmas(choices, hands),
+        _sigmas(choices, hands, 21),
+    )
+    state: Any = tuple(_doubles(choices, states, *shape) for shape in ((3, 3), (3,), (22,), (10,)))
+    which, hand = choices.integer(4), _numbers(choices, hands, states)
+    if which == 0:
+        return fit.pose(_numbers(choices, models, states), state)
+    if which == 1:
+        return fit.linearise(evidence, hand, state)
+    settings: dict[str, Any] = {
+        "max_iterations": choices.pick([3, 0, 9, -1]),
+        "tolerance": _scale(choices),
+        "initial_damping": _scale(choices),
+        "threads": _options(choices)["threads"],
+    }
+    depths = _doubles(choices, states // 2), _sigmas(choices, states // 2)
+    if which == 2:
+        reached = fit.minimise(evidence, hand, state, **settings)
+    else:
+        reached = fit.minimise_pairs(evidence, hand, state, *depths, **settings)
+    if not all(np.isfinite(values).all() for values in reached[0]):
+        raise AssertionError("a fit of finite numbers reached a state that is not finite")
+    return reached
+
+
 def _settings(choices: Choices) -> object:
     before = core.thread_count()
     try:
@@ -221,6 +321,7 @@ ENTRY_POINTS: tuple[Callable[[Choices], object], ...] = (
     _rasterize,
     _resolve,
     _measures,
+    _keypoint_fit,
     _topology,
     _settings,
 )

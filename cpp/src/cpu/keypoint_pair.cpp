@@ -1,6 +1,7 @@
 #include "cpu/keypoint_pair.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace a2p {
 namespace {

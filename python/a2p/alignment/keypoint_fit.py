@@ -165,11 +165,11 @@ class KeypointFit:
         has_3d = observations.keypoints_3d is not None
         options = starts(rest, self._rest_points[is_right], evidence, has_3d=has_3d)
         if guess is not None:
-            options.append(self._priors.limited(guess))
-        index = torch.arange(count).repeat(len(options))
+            options = HandState.joined([options, self._priors.limited(guess)])
+        index = torch.arange(len(options.angles)) % count
         start_config = replace(self.config.solver, max_iterations=self.config.start_iterations)
-        tried = problem.minimise(index, HandState.joined(options), start_config)
-        best = tried.cost.reshape(len(options), count).argmin(0)
+        tried = problem.minimise(index, options, start_config)
+        best = tried.cost.reshape(-1, count).argmin(0)
         return tried.state[best * count + index[:count]]
 
     def _fit_pairs(

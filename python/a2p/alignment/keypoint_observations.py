@@ -110,7 +110,7 @@ def evidence_of(observations: KeypointObservations, camera: Camera, *, sigma_2d:
     return Evidence(
         points_2d=rays,
         sigma_2d=sigma_2d * diagonals(pixels)[:, None, None] / focal,
-        points_3d=(points - points.mean(1, keepdim=True)) @ towards(pixels, camera).mT,
+        points_3d=(points - points.mean(1, keepdim=True)) @ look_at(rays.mean(1)).mT,
         sigma_3d=torch.full_like(pixels[:, 0, 0], sigma_3d_m),
         confidence=keypoint_weights(observations.confidence.double()),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -26,21 +28,22 @@ def resting(angles: Float[Tensor, " a"], count: int) -> HandState:
     )
 
 
-def starts(rest: HandState, points: Float[Tensor, "n 42 3"], evidence: Evidence, *, has_3d: bool) -> list[HandState]:
-    """Returns start states of every hand, the likeliest first, from resting hands and their keypoints.
+def starts(rest: HandState, points: Float[Tensor, "n 42 3"], evidence: Evidence, *, has_3d: bool) -> HandState:
+    """Returns start states from resting hands and their keypoints: first the likeliest of every hand, then the next.
 
     With 3D evidence: the palm as seen, and its twin that looks the same from afar, mirrored in depth. Without: the
     palm parallel to the image, and tilted both ways about both axes.
     """
     if has_3d:
-        mirror = points.new_tensor([1.0, 1.0, -1.0])
-        shapes = (evidence.points_3d, evidence.points_3d * mirror)
-        orients = [_palm_rotation(points[:, KEYPOINTS:], shape) for shape in shapes]
+        seen = evidence.points_3d
+        shapes = torch.cat([seen, seen * seen.new_tensor([1.0, 1.0, -1.0])])
+        orient = _palm_rotation(points[:, KEYPOINTS:].repeat(2, 1, 1), shapes)
     else:
         flat = torch.cat([evidence.points_2d, torch.zeros_like(evidence.points_2d[..., :1])], dim=-1)
-        frontal = _palm_rotation(points[:, :KEYPOINTS], flat)
-        orients = [rotmat_from_rotvec(points.new_tensor(tilt)) @ frontal for tilt in _TILTS_RAD]
-    return [_placed(rest, points[:, :KEYPOINTS], orient, evidence) for orient in orients]
+        tilts = rotmat_from_rotvec(points.new_tensor(_TILTS_RAD))
+        orient = (tilts[:, None] @ _palm_rotation(points[:, :KEYPOINTS], flat)).flatten(0, 1)
+    hand = torch.arange(len(points)).repeat(len(orient) // len(points))
+    return _placed(rest[hand], points[hand, :KEYPOINTS], orient, evidence[hand])
 
 
 def _palm_rotation(model: Float[Tensor, "n 21 3"], seen: Float[Tensor, "n 21 3"]) -> Float[Tensor, "n 3 3"]:
@@ -64,7 +67,7 @@ def _placed(
     centre, seen_centre = (turned * weight).sum(1), (evidence.points_2d * weight).sum(1)
     spread = ((turned[..., :2] - centre[:, None, :2]).square() * weight).sum((1, 2)).sqrt()
     seen_spread = ((evidence.points_2d - seen_centre[:, None]).square() * weight).sum((1, 2)).sqrt()
-    nearest, farthest = (torch.tensor(limit).exp().item() for limit in LOG_DEPTH_LIMITS)
+    nearest, farthest = map(math.exp, LOG_DEPTH_LIMITS)
     depth = (spread / seen_spread.clamp(min=1e-9)).clamp(nearest, farthest)
     wrist = seen_centre - centre[:, :2] / depth[:, None]
     root = torch.cat([wrist.clamp(-RAY_LIMIT, RAY_LIMIT), depth.log()[:, None]], dim=1)
