@@ -58,10 +58,8 @@ struct Layer {
 // One tile, and the faces that it is crossed by.
 struct Tile {
   Layer of_a, of_b;
+  double ceiling = -kFar;             // of what may be shared; a face above it is no member
   std::int32_t first = 0, count = 0;  // of its members
-
-  double ceiling() const { return std::min(of_a.highest, of_b.highest); }
-  bool may_share() const { return std::max(of_a.lowest, of_b.lowest) < ceiling(); }
 };
 
 void set_slope(ColumnFace& face) {
@@ -75,15 +73,16 @@ void set_slope(ColumnFace& face) {
 
 class Columns {
  public:
-  Columns(const Box& box, std::int64_t columns)
+  Columns(const Box& box, std::int64_t columns, std::size_t face_count)
       : x_(box.lowest.x, box.highest.x, columns),
         y_(box.lowest.y, box.highest.y, columns),
         ceiling_(box.highest.z),
         tiles_a_side_((static_cast<std::int32_t>(columns) + kTileSide - 1) / kTileSide),
-        tiles_(static_cast<std::size_t>(tiles_a_side_) * static_cast<std::size_t>(tiles_a_side_)) {}
+        tiles_(static_cast<std::size_t>(tiles_a_side_) * static_cast<std::size_t>(tiles_a_side_)) {
+    faces_.reserve(face_count);
+  }
 
   void add(const TriangleMesh& mesh, bool is_a) {
-    faces_.reserve(faces_.size() + mesh.faces.size());
     for (const Vec3<std::int64_t>& face : mesh.faces) add_face(mesh, face, is_a);
   }
 
@@ -158,11 +157,12 @@ class Columns {
 
   // Lists for each tile where something may be shared the faces that reach below the ceiling of what is.
   void list_members() {
-    const auto is_member = [](const ColumnFace& face, const Tile& tile) {
-      return tile.may_share() && face.lowest <= tile.ceiling();
-    };
+    for (Tile& tile : tiles_) {
+      const double ceiling = std::min(tile.of_a.highest, tile.of_b.highest);
+      if (std::max(tile.of_a.lowest, tile.of_b.lowest) < ceiling) tile.ceiling = ceiling;
+    }
     for (const ColumnFace& face : faces_) {
-      for_each_tile(face, [&](Tile& tile) { tile.count += is_member(face, tile) ? 1 : 0; });
+      for_each_tile(face, [&](Tile& tile) { tile.count += face.lowest <= tile.ceiling ? 1 : 0; });
     }
     std::int32_t total = 0;
     for (Tile& tile : tiles_) {
@@ -173,7 +173,7 @@ class Columns {
     members_.resize(static_cast<std::size_t>(total));
     for (std::size_t i = 0; i < faces_.size(); ++i) {
       for_each_tile(faces_[i], [&](Tile& tile) {
-        if (!is_member(faces_[i], tile)) return;
+        if (faces_[i].lowest > tile.ceiling) return;
         members_[static_cast<std::size_t>(tile.first + tile.count++)] = static_cast<std::int32_t>(i);
       });
     }
@@ -228,7 +228,7 @@ double intersection_volume(const TriangleMesh& a, const TriangleMesh& b, std::in
         shared.lowest.z < shared.highest.z)) {
     return 0;
   }
-  Columns lattice(shared, columns);
+  Columns lattice(shared, columns, a.faces.size() + b.faces.size());
   lattice.add(a, true);
   lattice.add(b, false);
   return lattice.shared_volume();
