@@ -185,7 +185,7 @@ struct Seen {
   std::vector<double> points_2d, sigma_2d, points_3d, sigma_3d, confidence;
 };
 
-constexpr std::int64_t kHands = 6;
+constexpr std::int64_t kHands = 12;
 
 void test_gradient_against_differences() {
   a2p::KeypointFit fit(models(), priors());
@@ -267,13 +267,13 @@ void test_pairs() {
                      before.view());
   fit.minimise_pairs(seen.view(), seen.hand, starts.view(), {mean.data(), sigma.data()}, {60, 1e-6, 1e-2}, 3,
                      after.view());
-  fit.minimise_pairs(seen.view(), seen.hand, starts.view(), {mean.data(), unknown.data()}, {60, 1e-6, 1e-2}, 3,
-                     free.view());
+  const a2p::PairDepthsView nothing{mean.data(), unknown.data()};  // leaves a term out of what was reached
+  fit.minimise_pairs(seen.view(), seen.hand, after.states.view(), nothing, {60, 1e-6, 1e-2}, 3, free.view());
   for (std::size_t pair = 0; pair < kHands / 2; ++pair) {
     const double *betas = after.states.betas.data() + 20 * pair, *root = after.states.root.data() + 6 * pair;
     A2P_CHECK(std::equal(betas, betas + 10, betas + 10));
     A2P_CHECK(std::abs(root[5] - root[2] - 0.1) < 1e-4);
-    A2P_CHECK(after.cost[pair] < before.cost[pair] && free.cost[pair] < after.cost[pair]);
+    A2P_CHECK(after.cost[pair] < before.cost[pair] && free.cost[pair] <= after.cost[pair]);
   }
 }
 

@@ -250,6 +250,8 @@ def test_models_and_observations_that_do_not_fit_are_refused() -> None:
         replace(good, keypoints_2d=good.keypoints_2d * torch.nan)
     with pytest.raises(ShapeError, match="within 1e"):
         replace(good, keypoints_2d=good.keypoints_2d + 1e7)
+    with pytest.raises(ShapeError, match=r"keypoints_3d must lie within 1e\+09 m"):
+        replace(good, keypoints_3d=torch.full((2, 21, 3), 1e10, dtype=torch.float64))
     with pytest.raises(ShapeError, match=r"confidence must lie in \[0, 1\]"):
         replace(good, confidence=good.confidence + 1)
     with pytest.raises(ShapeError, match="keypoints_2d must have shape"):

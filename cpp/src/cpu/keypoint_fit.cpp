@@ -13,6 +13,9 @@
 namespace a2p {
 namespace {
 
+// A descent takes a fraction of a millisecond: a thread is woken for so many.
+constexpr std::int64_t kDescentsPerThread = 4, kPairsPerThread = 2;
+
 HandUnknowns state_at(const HandStatesView<const double>& states, std::int64_t i) noexcept {
   HandUnknowns state;
   const double* orient = states.orient + 9 * i;
@@ -116,7 +119,7 @@ void KeypointFit::minimise(const KeypointEvidence& evidence, std::span<const std
                            const HandStatesView<const double>& starts, const LevenbergMarquardtSettings& settings,
                            std::int32_t threads, const DescentsView& output) {
   const Isa isa = active_isa();
-  parallel_for(static_cast<std::int64_t>(hand.size()), 1, threads, [&](WorkItems& items) {
+  parallel_for(static_cast<std::int64_t>(hand.size()), kDescentsPerThread, threads, [&](WorkItems& items) {
     std::unique_ptr<Scratch> scratch = pool_.acquire();
     while (const std::optional<std::int64_t> i = items.next()) {
       const std::int64_t of = hand[static_cast<std::size_t>(*i)];
@@ -136,7 +139,7 @@ void KeypointFit::minimise_pairs(const KeypointEvidence& evidence, std::span<con
                                  const LevenbergMarquardtSettings& settings, std::int32_t threads,
                                  const DescentsView& output) {
   const Isa isa = active_isa();
-  parallel_for(static_cast<std::int64_t>(hand.size()) / 2, 1, threads, [&](WorkItems& items) {
+  parallel_for(static_cast<std::int64_t>(hand.size()) / 2, kPairsPerThread, threads, [&](WorkItems& items) {
     std::unique_ptr<Scratch> scratch = pool_.acquire();
     const auto problem_of = [&](std::int64_t i) {
       const std::int64_t of = hand[static_cast<std::size_t>(i)];

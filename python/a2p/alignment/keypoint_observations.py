@@ -14,6 +14,7 @@ from a2p.camera import Camera
 from a2p.errors import ShapeError
 
 _FARTHEST_PX = 1e6
+_FARTHEST_M = 1e9
 _LEAST_DIAGONAL_PX = 4.0
 _LEAST_MEAN_WEIGHT = 0.7
 
@@ -62,6 +63,12 @@ class KeypointObservations:
             raise ShapeError(
                 f"keypoints_2d must be image coordinates within {_FARTHEST_PX:.0e} px of the origin; got "
                 f"{float(self.keypoints_2d.abs().max()):.3g}. Drop hands whose detection failed."
+            )
+        points = self.keypoints_3d
+        if points is not None and points.numel() and bool(points.abs().max() > _FARTHEST_M):
+            raise ShapeError(
+                f"keypoints_3d must lie within {_FARTHEST_M:.0e} m of the origin; got {float(points.abs().max()):.3g}. "
+                "Give metres."
             )
         if count and not bool(((self.confidence >= 0) & (self.confidence <= 1)).all()):
             raise ShapeError(
