@@ -15,7 +15,9 @@ from a2p.hand.anatomy import HandAnatomy
 from a2p.hand.rotations import rotmat_from_rotvec
 from tests.alignment.scenes import CAMERA, random_hands, scene_of
 
-CONFIG = CombinationConfig(spread_offset=0.02, spread_slope=1.0, disagreement=0.5)
+CONFIG = CombinationConfig(
+    spread_offset=0.02, spread_slope=1.0, disagreement=0.5, sure_spread=1e3, widest_spread=2e3, contradiction=1e3
+)
 
 
 def seen_at(points: Tensor, *, confidence: float = 1.0, keypoints_3d: Tensor | None = None) -> KeypointObservations:
@@ -66,6 +68,35 @@ def test_the_networks_weight_falls_with_the_square_of_its_spread() -> None:
     for spread, share in ((0.0, 1 / 2), (0.04, 1 / 10), (0.98, 1 / 2501)):
         found = combined(seen_at(POINTS), said(POINTS + offset, spread=spread), CAMERA, CONFIG)
         torch.testing.assert_close(found.keypoints_2d[0], POINTS + share * offset)
+
+
+def test_a_hand_that_the_network_hardly_saw_stays_as_the_landmark_model_has_it() -> None:
+    own = torch.randn(1, 21, 3, generator=torch.Generator().manual_seed(0))
+    seen = seen_at(POINTS, confidence=0.4, keypoints_3d=own)
+    config = CombinationConfig(sure_spread=0.1, widest_spread=0.2)
+    found = combined(seen, said(POINTS + 3.0, spread=0.2, keypoints_3d=own.flip(1)), CAMERA, config)
+    assert torch.equal(found.keypoints_2d, seen.keypoints_2d)
+    torch.testing.assert_close(found.confidence, seen.confidence)
+    assert found.keypoints_3d is not None
+    assert torch.equal(found.keypoints_3d, own - own.mean(1, keepdim=True))
+
+
+def test_half_way_to_the_widest_spread_the_networks_weight_is_half() -> None:
+    offset = torch.tensor([0.01 * SIZE, 0.0])
+    config = CombinationConfig(spread_offset=0.02, spread_slope=0.0, sure_spread=0.1, widest_spread=0.2)
+    found = combined(seen_at(POINTS), said(POINTS + offset, spread=0.15), CAMERA, config)
+    torch.testing.assert_close(found.keypoints_2d[0], POINTS + 0.25 * offset)
+
+
+def test_a_layout_that_contradicts_a_surer_one_is_left_out_and_one_that_does_not_is_averaged() -> None:
+    config = CombinationConfig(spread_offset=0.05, spread_slope=0.0, contradiction=0.1, least_share=0.3)
+    for shift, share in ((0.05, 4 / 29), (0.25, 2 / 29), (0.31, 0.0)):
+        offset = torch.tensor([shift * SIZE, 0.0])
+        found = combined(seen_at(POINTS), said(POINTS + offset), CAMERA, config)
+        torch.testing.assert_close(found.keypoints_2d[0], POINTS + share * offset)
+    offset = torch.tensor([0.31 * SIZE, 0.0])
+    unsure = combined(seen_at(POINTS, confidence=0.4), said(POINTS + offset), CAMERA, config)
+    torch.testing.assert_close(unsure.keypoints_2d[0], POINTS + 0.5 * offset)
 
 
 def test_relative_points_of_the_network_are_turned_to_the_axes_of_a_camera_that_looks_at_the_hand() -> None:

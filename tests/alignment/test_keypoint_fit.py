@@ -149,13 +149,20 @@ def test_one_shape_for_both_hands_brings_their_distances_together() -> None:
     assert errors[(1, 0),] < errors[()]
 
 
-@pytest.mark.parametrize("told_m", [-0.1, 0.0, 0.15])
+@pytest.mark.parametrize("told_m", [-0.1, 0.0, 0.05])
 def test_wrists_come_to_lie_as_far_apart_in_depth_as_was_told(told_m: float) -> None:
     observations = replace(two_hands(), pairs=((1, 0),))
     told = PairDepths(torch.tensor([told_m]), torch.tensor([1e-4]))
     result = fitter().fit(replace(observations, pair_depths=told), CAMERA)
     way = result.keypoints_3d[0, 0, 2] - result.keypoints_3d[1, 0, 2]
     assert float(way) == pytest.approx(told_m, abs=TOLD_DEPTH_M)
+
+
+def test_a_depth_that_hands_would_have_to_leave_their_keypoints_for_is_not_taken() -> None:
+    observations = replace(two_hands(), pairs=((1, 0),))
+    told = replace(observations, pair_depths=PairDepths(torch.tensor([0.4]), torch.tensor([1e-4])))
+    plain, refused = (fitter().fit(given, CAMERA).keypoints_3d for given in (observations, told))
+    assert torch.equal(refused, plain)
 
 
 def test_what_is_told_without_any_certainty_changes_nothing() -> None:

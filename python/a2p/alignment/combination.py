@@ -27,13 +27,23 @@ class CombinationConfig:
     """Expected error in the image of the network's keypoint whose heat map is a point."""
     spread_slope: float = 0.7
     """Its growth with the heat map's standard deviation."""
+    sure_spread: float = 0.25
+    """A hand whose mean spread reaches this begins to lose the network's word, beyond its expected errors."""
+    widest_spread: float = 0.35
+    """From this mean spread on the network's word of a hand counts for nothing. Such a hand was hardly seen: the places
+    are means of maps all over the crop and shrink it to its middle. On renders averages are still better than nothing;
+    on photos of clasped hands they are not."""
+    contradiction: float = 0.1
+    """Two layouts of a hand begin to contradict each other at twice this mean distance, and do so at three times it.
+    Their mean is then no hand at all: what has less than `least_share` of it is left out."""
+    least_share: float = 0.3
     network_3d_m: float = 0.012
     """Expected error of the network's relative points of a hand without any spread, m."""
     network_3d_slope_m: float = 0.09
     """Its growth with the mean spread, m."""
-    network_depth_m: float = 0.045
+    network_depth_m: float = 0.02
     """Expected error of the network's relative depth of two wrists that were seen without any spread, m."""
-    network_depth_slope_m: float = 0.1
+    network_depth_slope_m: float = 0.05
     """Its growth with the mean spread of both hands, m."""
     landmarks_3d_m: float = 0.012
     """Expected error of the landmark model's relative points at confidence 1, m."""
@@ -43,12 +53,17 @@ class CombinationConfig:
 
     def __post_init__(self) -> None:
         for name in (
-            *("full_confidence", "spread_offset", "network_3d_m", "network_depth_m"),
+            *("full_confidence", "spread_offset", "contradiction", "network_3d_m", "network_depth_m"),
             "landmarks_3d_m",
         ):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be positive; got {getattr(self, name)}.")
-        for name in ("spread_slope", "network_3d_slope_m", "network_depth_slope_m", "disagreement"):
+        if not 0 <= self.sure_spread < self.widest_spread:
+            raise ConfigError(
+                "sure_spread must be at least 0 and below widest_spread; got "
+                f"{self.sure_spread} and {self.widest_spread}."
+            )
+        for name in ("spread_slope", "least_share", "network_3d_slope_m", "network_depth_slope_m", "disagreement"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be at least 0; got {getattr(self, name)}.")
 
@@ -72,6 +87,8 @@ def combined(
     other = network_errors(hands, config)
     share = _share(own, other)
     apart = (hands.keypoints_2d - seen.keypoints_2d).norm(dim=-1) / size
+    trust = _seen_at_all(hands, config) * _not_refuted(share, apart, config)
+    share = share * trust[:, None]
     unexplained = (apart.square() - own.square() - other.square()).clamp(min=0.0)
     variance = ((1 - share) * own).square() + (share * other).square()
     error = (variance + config.disagreement**2 * share * (1 - share) * unexplained).sqrt()
@@ -80,20 +97,24 @@ def combined(
         seen,
         keypoints_2d=pixels,
         confidence=(config.full_confidence / error).clamp(_LEAST_CONFIDENCE, 1.0),
-        keypoints_3d=_combined_3d(seen, hands, towards(pixels, camera), config),
+        keypoints_3d=_combined_3d(seen, hands, towards(pixels, camera), trust, config),
         pair_depths=_pair_depths(seen, hands, config),
     )
 
 
 def _pair_depths(seen: KeypointObservations, hands: NetworkHands, config: CombinationConfig) -> PairDepths:
     """Returns what the network says of how far apart in depth the wrists of each (right, left) pair are."""
-    spread = hands.spread.mean(1)[torch.tensor(seen.pairs, dtype=torch.long).reshape(-1, 2)].mean(1)
-    sigma = config.network_depth_m + config.network_depth_slope_m * spread
+    pairs = torch.tensor(seen.pairs, dtype=torch.long).reshape(-1, 2)
+    sigma = config.network_depth_m + config.network_depth_slope_m * hands.spread.mean(1)[pairs].mean(1)
     return PairDepths(hands.relative_translation[:, 2], sigma)
 
 
 def _combined_3d(
-    seen: KeypointObservations, hands: NetworkHands, view: Float[Tensor, "n 3 3"], config: CombinationConfig
+    seen: KeypointObservations,
+    hands: NetworkHands,
+    view: Float[Tensor, "n 3 3"],
+    trust: Float[Tensor, " n"],
+    config: CombinationConfig,
 ) -> Float[Tensor, "n 21 3"]:
     """Returns relative points along the axes of `view`, m: the mean of both after their centres are laid together."""
     theirs = (hands.keypoints_3d - hands.keypoints_3d.mean(1, keepdim=True)) @ view
@@ -103,8 +124,22 @@ def _combined_3d(
     confidence = seen.confidence.mean(1).clamp(min=_LEAST_CONFIDENCE)
     own = config.landmarks_3d_m / confidence
     other = config.network_3d_m + config.network_3d_slope_m * hands.spread.mean(1)
-    share = _share(own, other)[:, None, None]
+    share = (_share(own, other) * trust)[:, None, None]
     return ours + share * (theirs - ours)
+
+
+def _seen_at_all(hands: NetworkHands, config: CombinationConfig) -> Float[Tensor, " n"]:
+    """Returns how far the network has seen each hand at all, in [0, 1]."""
+    mean = hands.spread.mean(1)
+    return ((config.widest_spread - mean) / (config.widest_spread - config.sure_spread)).clamp(0.0, 1.0)
+
+
+def _not_refuted(
+    share: Float[Tensor, "n 21"], apart: Float[Tensor, "n 21"], config: CombinationConfig
+) -> Float[Tensor, " n"]:
+    """Returns 0 for hands whose two layouts contradict each other and the landmark model's is the surer, else 1."""
+    contradiction = (apart.mean(1) / config.contradiction - 2.0).clamp(0.0, 1.0)
+    return 1.0 - contradiction * (share.mean(1) < config.least_share)
 
 
 def _share(own: Float[Tensor, "*n"], other: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:

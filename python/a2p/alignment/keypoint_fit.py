@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from a2p.alignment.hand_chain import HandState
@@ -28,6 +28,9 @@ from a2p.hand.parameters import HandParameters
 _SOLVERS: dict[str, type[NativeSolver] | type[ReferenceSolver]] = {"cpu": NativeSolver, "reference": ReferenceSolver}
 _MOST_APART = 0.5
 """Half of the way in depth between two wrists is at most this share of their mean depth."""
+
+_BEARABLE = 20.0
+"""A pair's cost may rise by this much where the depth between its wrists is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,10 +183,24 @@ class KeypointFit:
         paired = state[index]
         shape = paired.betas.reshape(-1, 2, 10).mean(1)
         paired = replace(paired, betas=shape.repeat_interleave(2, 0))
-        sigma = self._pair_depth_sigma(evidence[index])
-        mean, sigma = _told_depths(paired, observations.pair_depths, sigma)
         config = replace(self.config.solver, max_iterations=self.config.pair_iterations)
-        return state.replaced(index, problem.minimise_pairs(index, paired, mean, sigma, config).state)
+        usual = self._pair_depth_sigma(evidence[index])
+        found = problem.minimise_pairs(index, paired, torch.zeros_like(usual), usual, config).state
+        if observations.pair_depths is not None:
+            told = problem.minimise_pairs(index, paired, *_told_depths(paired, observations.pair_depths, usual), config)
+            found = told.state.where(self._bears(problem, index, found, told.state), found)
+        return state.replaced(index, found)
+
+    def _bears(
+        self, problem: SolverProblem, index: Int[Tensor, " h"], found: HandState, told: HandState
+    ) -> Bool[Tensor, " h"]:
+        """Returns which hands' pairs may be as far apart as was told: where neither has to leave what was seen for it.
+
+        Else one of them was seen wrongly, and holding the other to it would spoil both.
+        """
+        config = replace(self.config.solver, max_iterations=0)
+        risen = problem.minimise(index, told, config).cost - problem.minimise(index, found, config).cost
+        return (risen.reshape(-1, 2).sum(1) < _BEARABLE).repeat_interleave(2)
 
     def _pair_depth_sigma(self, evidence: Evidence) -> Float[Tensor, " m"]:
         """Returns how far in log depth a person's hands may lie apart: more, the farther apart in the image."""
@@ -220,14 +237,12 @@ class KeypointFit:
 
 
 def _told_depths(
-    paired: HandState, told: PairDepths | None, sigma: Float[Tensor, " m"]
+    paired: HandState, told: PairDepths, sigma: Float[Tensor, " m"]
 ) -> tuple[Float[Tensor, " m"], Float[Tensor, " m"]]:
     """Returns mean and standard deviation of the wrists' difference in log depth, from the prior and what was told.
 
     Two Gaussians multiply. Lengths become differences of logarithms at the mean depth that was found.
     """
-    if told is None:
-        return torch.zeros_like(sigma), sigma
     depth = paired.root[:, 2].exp().reshape(-1, 2).mean(1)
     half = 0.5 * told.second_minus_first_m.to(depth)
     half = torch.minimum(torch.maximum(half, -_MOST_APART * depth), _MOST_APART * depth)
