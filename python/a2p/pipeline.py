@@ -62,7 +62,7 @@ class Reconstructor:
         refine: bool | RefineMethod = True,
         detector: Detector | None = None,
         fov_deg: float | None = None,
-        network: bool | str | PathLike[str] = False,
+        network: bool | str | PathLike[str] = True,
     ) -> None:
         """Loads the models.
 
@@ -75,7 +75,7 @@ class Reconstructor:
             detector: What proposes hands instead of the packaged palm detector.
             fov_deg: Field of view of the larger image side where neither the call nor EXIF gives a camera.
             network: Whether the alignment network looks at each hand, too, and with which weights: True takes the
-                packaged ones, a path those of a file. Without it alignment fits the landmark model's keypoints alone.
+                packaged ones, a path those of a file. With False alignment fits the landmark model's keypoints alone.
         """
         if device not in ("auto", "cpu"):
             raise BackendError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -25,7 +26,7 @@ def picture() -> np.ndarray:
 
 def test_the_packaged_network_is_the_compact_one_and_sees_where_hands_are(picture: np.ndarray) -> None:
     reader = NetworkReader()
-    compact = AlignmentConfig.compact()
+    compact = replace(AlignmentConfig.compact(), encoder="hand_landmark")
     assert reader.network.config == compact
     seen = HandFinder().find_hands(picture)
     assert len(seen) == 2

@@ -36,10 +36,10 @@ class CombinationConfig:
     contradiction: float = 0.1
     """Two layouts of a hand begin to contradict each other at twice this mean distance, and do so at three times it.
     Their mean is then no hand at all: what has less than `least_share` of it is left out."""
-    least_share: float = 0.3
-    network_3d_m: float = 0.012
+    least_share: float = 0.5
+    network_3d_m: float = 0.005
     """Expected error of the network's relative points of a hand without any spread, m."""
-    network_3d_slope_m: float = 0.09
+    network_3d_slope_m: float = 0.11
     """Its growth with the mean spread, m."""
     network_depth_m: float = 0.02
     """Expected error of the network's relative depth of two wrists that were seen without any spread, m."""
