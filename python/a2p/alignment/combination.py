@@ -45,7 +45,7 @@ class CombinationConfig:
     """Expected error of the network's relative depth of two wrists that were seen without any spread, m."""
     network_depth_slope_m: float = 0.05
     """Its growth with the mean spread of both hands, m."""
-    landmarks_3d_m: float = 0.012
+    landmarks_3d_m: float = 0.01
     """Expected error of the landmark model's relative points at confidence 1, m."""
     disagreement: float = 0.5
     """Share of the distance between the two places of a keypoint, beyond what their errors explain, that counts as
