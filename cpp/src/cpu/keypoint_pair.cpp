@@ -6,12 +6,12 @@
 namespace a2p {
 namespace {
 
-constexpr int kOwn = PairProblem::kOwn, kShared = 2 * kOwn;
+constexpr int kPerHand = PairProblem::kPerHand, kShared = 2 * kPerHand;
 
 // Copies the columns of the pair that belong to one hand.
 void gather(const double* pair, int hand, double* single) noexcept {
-  std::copy(pair + kOwn * hand, pair + kOwn * (hand + 1), single);
-  std::copy(pair + kShared, pair + kShared + kBetaCount, single + kOwn);
+  std::copy(pair + kPerHand * hand, pair + kPerHand * (hand + 1), single);
+  std::copy(pair + kShared, pair + kShared + kBetaCount, single + kPerHand);
 }
 
 }  // namespace
@@ -29,7 +29,7 @@ void PairProblem::linearise(const PairState& state, Quadratic<kUnknowns>& quadra
 }
 
 void PairProblem::add_hand(int hand, Quadratic<kUnknowns>& quadratic) const noexcept {
-  const auto column = [hand](int i) { return i < kOwn ? kOwn * hand + i : kShared + i - kOwn; };
+  const auto column = [hand](int i) { return i < kPerHand ? kPerHand * hand + i : kShared + i - kPerHand; };
   quadratic.cost += single_.cost;
   for (int i = 0; i < kUnknownCount; ++i) {
     quadratic.gradient[column(i)] += single_.gradient[i];
@@ -50,7 +50,7 @@ void PairProblem::count_shape_once(const PairState& state, Quadratic<kUnknowns>&
 }
 
 void PairProblem::tie_depths(const PairState& state, Quadratic<kUnknowns>& quadratic) const noexcept {
-  constexpr int kFirst = kRootColumn + 2, kSecond = kOwn + kFirst;
+  constexpr int kFirst = kRootColumn + 2, kSecond = kPerHand + kFirst;
   const double difference = state.hands[1].root[2] - state.hands[0].root[2] - depth_mean_;
   const double precision = 1 / (depth_sigma_ * depth_sigma_);
   quadratic.cost += 0.5 * precision * difference * difference;
@@ -67,8 +67,8 @@ void PairProblem::find_held(const PairState& state, const double* gradient, bool
     bool own_held[kUnknownCount];
     gather(gradient, hand, own_gradient);
     hands_[hand].find_held(state.hands[hand], own_gradient, own_held);
-    std::copy(own_held, own_held + kOwn, is_held + kOwn * hand);
-    std::copy(own_held + kOwn, own_held + kUnknownCount, is_held + kShared);
+    std::copy(own_held, own_held + kPerHand, is_held + kPerHand * hand);
+    std::copy(own_held + kPerHand, own_held + kUnknownCount, is_held + kShared);
   }
 }
 

@@ -11,8 +11,8 @@ struct PairState {
 // Columns: the first hand's own, the second's own, the shared betas.
 class PairProblem {
  public:
-  static constexpr int kOwn = kBetaColumn;
-  static constexpr int kUnknowns = 2 * kOwn + kBetaCount;
+  static constexpr int kPerHand = kBetaColumn;
+  static constexpr int kUnknowns = 2 * kPerHand + kBetaCount;
   using State = PairState;
 
   // The wrists' log depths differ, second minus first, by about `depth_mean`.
