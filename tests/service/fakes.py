@@ -53,8 +53,8 @@ class FakeBackend:
     calls: int = 0
     abandoned: int = 0
     batches: list[int] = field(default_factory=list)
-    given_up: list[Callable[[], bool]] = field(default_factory=list)
-    """One a piece of work: whether nobody waits for it any more."""
+    given_up: Callable[[], bool] = bool
+    """Says whether nobody waits any more for the work that was handed over last."""
     open_streams: int = 0
 
     @property
@@ -66,7 +66,7 @@ class FakeBackend:
 
     def reconstruct(self, works: Sequence[Work]) -> list[Outcome]:
         self.batches.append(len(works))
-        self.given_up.extend(work.is_abandoned for work in works)
+        self.given_up = works[-1].is_abandoned
         return [self._outcome(work) for work in works]
 
     def _outcome(self, work: Work) -> Outcome:
