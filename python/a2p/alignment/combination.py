@@ -37,6 +37,7 @@ class CombinationConfig:
     """Two layouts of a hand begin to contradict each other at twice this mean distance, and do so at three times it.
     Their mean is then no hand at all: what has less than `least_share` of it is left out."""
     least_share: float = 0.5
+    """The network's mean weight from which on a contradicted layout is averaged all the same."""
     network_3d_m: float = 0.005
     """Expected error of the network's relative points of a hand without any spread, m."""
     network_3d_slope_m: float = 0.11
@@ -137,7 +138,7 @@ def _seen_at_all(hands: NetworkHands, config: CombinationConfig) -> Float[Tensor
 def _not_refuted(
     share: Float[Tensor, "n 21"], apart: Float[Tensor, "n 21"], config: CombinationConfig
 ) -> Float[Tensor, " n"]:
-    """Returns 0 for hands whose two layouts contradict each other and the landmark model's is the surer, else 1."""
+    """Returns 1 where two layouts agree or the network's is the surer, down to 0 as they come to contradict."""
     contradiction = (apart.mean(1) / config.contradiction - 2.0).clamp(0.0, 1.0)
     return 1.0 - contradiction * (share.mean(1) < config.least_share)
 

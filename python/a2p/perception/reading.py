@@ -33,7 +33,7 @@ _FOLLOWED = 2
 _SURE = 0.9
 _HOPELESS = 0.05
 _FITTING = 0.8
-"""A pass as like a given box as this needs no others beside it (see `_likeness`). Measured: on hand_graph_cnn 5.1
+"""A pass as like a given box as this needs no others beside it (see `_likeness`). Once measured: on hand_graph_cnn 5.1
 passes a hand in place of 9.1 and the same keypoints, on renders of two hands 8.1 in place of 9.2, errors within 2 %."""
 _STRAYED = 0.15
 """A pass whose palm is farther than this from the first's, in hand sizes, saw another hand."""
