@@ -11,8 +11,8 @@ from a2p.alignment.fusion import PRIORS
 from a2p.data.duet.shards import arrays_of, save_arrays
 from a2p.hand import HandModel
 from a2p.training.alignment_recipe import AlignmentTraining
-from a2p.training.touching_pairs import touching_pairs
 from benchmarks import ablate_alignment
+from tests.plausibility.pairs import near_duet_pairs
 
 SIZES = {"crop_px": 64, "width": 32, "heads": 2, "layers": 1, "shared_blocks": 5, "keypoint_hidden": 16}
 HEADS = {"sampled": 16, "parameter_hidden": 32, "relative_hidden": 32}
@@ -37,7 +37,7 @@ def test_an_ablation_that_was_stopped_goes_on_and_ends_with_a_table(
 ) -> None:
     pairs = tmp_path / "pairs"
     pairs.mkdir()
-    save_arrays(pairs / "duet-0-000000000-4.npz", arrays_of(touching_pairs(4, HandModel.load_pair(), seed=0)))
+    save_arrays(pairs / "duet-0-000000000-4.npz", arrays_of(near_duet_pairs(HandModel.load_pair(), 4)))
     recipe = tmp_path / "recipe.json"
     recipe.write_text(json.dumps(RECIPE))
     out = tmp_path / "out"

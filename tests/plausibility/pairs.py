@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from a2p.data.duet import DuetPairs
 from a2p.hand import HandModel, HandPair, HandParameters
 from a2p.hand.anatomy import HandAnatomy
 from a2p.hand.prior import PosePrior
@@ -94,3 +95,9 @@ def stacked_near_pairs(
         HandParameters(hand.global_orient, hand.hand_pose, hand.betas, hand.transl + shift) for hand in (right, left)
     )
     return right, left
+
+
+def near_duet_pairs(models: HandPair, count: int) -> DuetPairs:
+    """Returns `count` pairs of `near_pair` as a set of duet pairs of seed 0."""
+    right, left = stacked_near_pairs(models, count)
+    return DuetPairs(right, left, torch.zeros(count, dtype=torch.uint8), torch.arange(count), 0)

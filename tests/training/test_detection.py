@@ -20,7 +20,7 @@ from a2p.training import detection
 from a2p.training.detection import DetectionTraining, train
 from a2p.training.detection_pictures import TargetSettings, detection_batch
 from a2p.training.runs import LOG, WEIGHTS, Deadline, Worker
-from a2p.training.touching_pairs import touching_pairs
+from tests.plausibility.pairs import near_duet_pairs
 
 RECIPE = DetectionTraining(
     picture_px=64, imagenet=False, steps=4, batch=4, held_out=4, log_every=1, check_every=4, warm_up=1
@@ -30,7 +30,7 @@ RECIPE = DetectionTraining(
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pairs")
-    made: DuetPairs = touching_pairs(8, HandModel.load_pair(), seed=0)
+    made: DuetPairs = near_duet_pairs(HandModel.load_pair(), 8)
     save_arrays(folder / "duet-0-000000000-8.npz", arrays_of(made))
     return folder
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from a2p.data.duet import DuetPairs
+from a2p.data.duet.shards import arrays_of, save_arrays
 from a2p.errors import ConfigError, DataError
 from a2p.hand import HandModel
 from a2p.plausibility.denoiser import DenoiserConfig
@@ -21,10 +21,10 @@ from a2p.plausibility.weights import load_denoiser
 from a2p.training.estimates import EstimatedPairs, drawn_estimates, fitted_estimates
 from a2p.training.plausibility import PlausibilityTrainer, PlausibilityTraining, train
 from a2p.training.plausibility_losses import keypoints
-from a2p.training.preparation import PairPreparation
+from a2p.training.preparation import PairPreparation, prepare_duet
 from a2p.training.prepared_pairs import PreparedPairs, load_prepared
 from a2p.training.runs import CHECKPOINT, LOG, WEIGHTS, Worker
-from tests.plausibility.pairs import stacked_near_pairs
+from tests.plausibility.pairs import near_duet_pairs, stacked_near_pairs
 from tests.tolerances import PAIR_ROUND_TRIP_M
 
 MODELS = HandModel.load_pair("open")
@@ -33,18 +33,13 @@ RECIPE = PlausibilityTraining(
 )
 
 
-def _pairs(count: int) -> DuetPairs:
-    right, left = stacked_near_pairs(MODELS, count)
-    return DuetPairs(right, left, torch.zeros(count, dtype=torch.uint8), torch.arange(count), 0)
-
-
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared")
     preparation = PairPreparation(MODELS)
     preparation.rig().save(folder)
     for seed, name in enumerate(("shard-0", "held-out")):
-        estimates = drawn_estimates(_pairs(12), MODELS, torch.Generator().manual_seed(seed))
+        estimates = drawn_estimates(near_duet_pairs(MODELS, 12), MODELS, torch.Generator().manual_seed(seed))
         preparation(estimates).save(folder / f"{name}.safetensors")
     return folder
 
@@ -124,7 +119,7 @@ def test_the_losses_put_keypoints_where_the_hand_model_does() -> None:
 
 
 def test_drawn_estimates_penetrate_and_stay_near_the_image_of_the_pair() -> None:
-    estimates = drawn_estimates(_pairs(16), MODELS, torch.Generator().manual_seed(0))
+    estimates = drawn_estimates(near_duet_pairs(MODELS, 16), MODELS, torch.Generator().manual_seed(0))
     ready = PairPreparation(MODELS)(estimates)
     assert (ready.pair[:, 1] * 5e-3 > 0.99e-3).all()
     error = (ready.estimate - ready.clean)[:, -3:].abs().mean(0)
@@ -133,11 +128,33 @@ def test_drawn_estimates_penetrate_and_stay_near_the_image_of_the_pair() -> None
 
 
 def test_fitted_estimates_come_from_seen_keypoints() -> None:
-    estimates = fitted_estimates(_pairs(4), MODELS, torch.Generator().manual_seed(0))
+    estimates = fitted_estimates(near_duet_pairs(MODELS, 4), MODELS, torch.Generator().manual_seed(0))
     assert estimates.keypoints_seen
     assert ((estimates.weights > 0) & (estimates.weights <= 1)).all()
     ready = PairPreparation(MODELS)(estimates)
     assert (ready.pair[:, 1] * 5e-3 > 0.99e-3).all()
+
+
+def test_prepared_files_are_the_same_for_any_number_of_workers(tmp_path: Path) -> None:
+    pairs = near_duet_pairs(MODELS, 12)
+    for first in (0, 4, 8):
+        save_arrays(tmp_path / f"duet-0-{first:09d}-4.npz", arrays_of(pairs[first : first + 4]))
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    written = list(prepare_duet(tmp_path, alone, draws=3, fitted_every=2))
+    assert [path.name for path in written] == [
+        "held-out.safetensors",
+        *(f"shard-duet-0-{first:09d}-4.safetensors" for first in (4, 8)),
+    ]
+    assert sorted(path.name for path in prepare_duet(tmp_path, together, draws=3, fitted_every=2, workers=2)) == sorted(
+        path.name for path in written
+    )
+    for path in written:
+        assert path.read_bytes() == (together / path.name).read_bytes()
+    assert list(prepare_duet(tmp_path, alone, draws=3, fitted_every=2)) == []
+    seen = load_prepared(alone).training.pair[:, 2]
+    assert 0 < int(seen.sum()) <= 4 < len(seen) <= 4 + 3 * 8
+    with pytest.raises(ConfigError, match="draws, fitted_every and workers must be at least 1; got 0, 1 and 1"):
+        next(prepare_duet(tmp_path, alone, draws=0))
 
 
 def test_a_folder_without_enough_shards_is_an_error(prepared: Path, tmp_path: Path) -> None:

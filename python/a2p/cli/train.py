@@ -88,19 +88,22 @@ class TrainPlausibility:
     """Stops after so long; the same command goes on."""
     only_prepare: bool = False
     """Whether to stop when the pairs are prepared."""
+    workers: int = 1
+    """Processes that prepare; the files are the same for any number."""
 
     def run(self) -> int:
         """Prepares, trains and returns the exit code."""
         from a2p.training.plausibility import PlausibilityTraining, train
 
+        recipe = PlausibilityTraining.packaged() if self.recipe is None else PlausibilityTraining.read(self.recipe)
         if self.pairs is not None:
             from a2p.training.preparation import prepare_duet
 
-            for path in prepare_duet(self.pairs, self.prepared):
+            settings = {"draws": recipe.draws, "fitted_every": recipe.fitted_every}
+            for path in prepare_duet(self.pairs, self.prepared, **settings, workers=self.workers):
                 print(f"prepared {path.name}", flush=True)
         if self.only_prepare:
             return EXIT_OK
-        recipe = PlausibilityTraining.packaged() if self.recipe is None else PlausibilityTraining.read(self.recipe)
         steps = train(recipe, self.prepared, self.out, device=self.device, max_seconds=self.max_seconds)
         print(f"{steps} of {recipe.steps} steps; {self.out}")
         return EXIT_OK

@@ -43,6 +43,10 @@ class PlausibilityTraining(TrainingRecipe):
     """Share of samples at the noisiest timestep, where sampling starts; the others are spread evenly."""
     fitted_share: float | None = None
     """Share of samples whose estimates are fits to keypoints; None draws from all estimates alike."""
+    draws: int = 2
+    """How often an estimator's errors are drawn for each pair when the pairs are prepared."""
+    fitted_every: int = 1
+    """One pair of so many also gets a fit to its keypoints then."""
     mirrored: bool = True
     """Whether half of the pairs are mirrored."""
     bf16: bool = False

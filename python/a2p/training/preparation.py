@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
 
-from a2p.data.duet import DuetPairs
 from a2p.data.duet.shards import read_shard
+from a2p.errors import ConfigError
 from a2p.hand import HandModel, HandPair
 from a2p.hand.keypoints import FINGERTIP_VERTICES
 from a2p.penetration import FusedPenetration
 from a2p.plausibility.compliance import Collision
 from a2p.plausibility.condition import SeenPair, pair_condition
 from a2p.plausibility.representation import PairCodec, frame_of
+from a2p.threads import one_torch_thread
 from a2p.training.estimates import EstimatedPairs, drawn_estimates, fitted_estimates
 from a2p.training.prepared_pairs import HELD_OUT_FILE, PointRig, PreparedPairs
-from a2p.training.touching_pairs import touching_pairs
 
 _CHUNK = 256
 """Pairs that are estimated together."""
@@ -51,52 +54,47 @@ class PairPreparation:
         return PreparedPairs(clean, condition.numbers, condition.joints, condition.pair)
 
 
-def prepare_duet(source: Path, out: Path, *, draws: int = 8, fitted_every: int = 8) -> Iterator[Path]:
+def prepare_duet(source: Path, out: Path, *, draws: int = 2, fitted_every: int = 1, workers: int = 1) -> Iterator[Path]:
     """Prepares a folder of duet pairs, shard by shard, and yields each file that it writes; shards that exist stay.
 
     The first shard is held out. Every pair gets `draws` draws of an estimator's errors, and one of `fitted_every` also
-    a fit to its keypoints.
+    a fit to its keypoints; what does not penetrate is left out. The files are the same for any number of `workers`.
     """
-    writer = _Writer(out)
-    for number, shard in enumerate(sorted(source.glob("duet-*.npz"))):
-        path = out / (HELD_OUT_FILE if number == 0 else f"shard-b-{shard.stem}.safetensors")
-        if not path.is_file():
-            writer.write(read_shard(shard), path, draws, fitted_every)
-            yield path
+    if min(draws, fitted_every, workers) < 1:
+        raise ConfigError(
+            f"draws, fitted_every and workers must be at least 1; got {draws}, {fitted_every} and {workers}."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    _preparation().rig().save(out)
+    wanted = {
+        shard: out / (HELD_OUT_FILE if number == 0 else f"shard-{shard.stem}.safetensors")
+        for number, shard in enumerate(sorted(source.glob("duet-*.npz")))
+    }
+    work = partial(_prepare_shard, draws=draws, fitted_every=fitted_every)
+    missing = {shard: path for shard, path in wanted.items() if not path.is_file()}
+    if workers == 1:
+        yield from (work(*job) for job in missing.items())
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(work, *job) for job in missing.items()]):
+            yield done.result()
 
 
-def prepare_touching(out: Path, shards: int, *, seed: int, draws: int = 6, fitted_every: int = 32) -> Iterator[Path]:
-    """Prepares shards of 1,024 pairs that touch anywhere, and yields each file that it writes; shards that exist stay.
-
-    The names come before those of duet pairs.
-    """
-    writer = _Writer(out)
-    for shard in range(shards):
-        path = out / f"shard-a-touching-{seed}-{shard:05d}.safetensors"
-        if not path.is_file():
-            parts = [
-                touching_pairs(_CHUNK, writer.models, seed=seed, first=first)
-                for first in range(shard * 1024, (shard + 1) * 1024, _CHUNK)
-            ]
-            writer.write(DuetPairs.cat(parts), path, draws, fitted_every)
-            yield path
-
-
-class _Writer:
-    """Writes prepared shards of the open hand."""
-
-    def __init__(self, out: Path) -> None:
-        self.models = HandModel.load_pair("open")
-        self._preparation = PairPreparation(self.models)
-        out.mkdir(parents=True, exist_ok=True)
-        self._preparation.rig().save(out)
-
-    def write(self, pairs: DuetPairs, path: Path, draws: int, fitted_every: int) -> None:
-        """Writes what estimators make of the pairs; the same for the same pairs."""
-        generator = torch.Generator().manual_seed(pairs.seed * (1 << 20) + int(pairs.index[0]))
-        parts = []
+def _prepare_shard(shard: Path, path: Path, *, draws: int, fitted_every: int) -> Path:
+    """Writes what estimators make of a shard's pairs; the same for the same pairs."""
+    pairs, preparation = read_shard(shard), _preparation()
+    generator = torch.Generator().manual_seed(pairs.seed * (1 << 20) + int(pairs.index[0]))
+    parts = []
+    with one_torch_thread():
         for start in range(0, len(pairs), _CHUNK):
             chunk = pairs[start : start + _CHUNK]
-            parts.append(self._preparation(drawn_estimates(chunk, self.models, generator, draws=draws)))
-            parts.append(self._preparation(fitted_estimates(chunk[::fitted_every], self.models, generator)))
-        PreparedPairs.cat(parts).save(path)
+            drawn = drawn_estimates(chunk, preparation.models, generator, draws=draws)
+            fitted = fitted_estimates(chunk[::fitted_every], preparation.models, generator)
+            parts += [preparation(drawn), preparation(fitted)]
+    PreparedPairs.cat(parts).save(path)
+    return path
+
+
+@lru_cache(maxsize=1)
+def _preparation() -> PairPreparation:
+    return PairPreparation(HandModel.load_pair("open"))
