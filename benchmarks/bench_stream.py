@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ import tyro
 import a2p
 from a2p.perception import load_image
 from a2p.pipeline import HandStream
+from a2p.plausibility.refiner import DEFAULT_METHOD, RefineMethod
 from a2p.tracking import TrackingConfig
 
 Follow = Callable[[np.ndarray], a2p.Reconstruction]
@@ -43,11 +45,15 @@ class Options:
     """Standard deviation of the noise, in steps of 255."""
     step_px: float = 4.0
     """Motion a frame in the second case."""
+    picture: Path | None = None
+    """Picture of two hands in place of the packaged one, such as one of hands that touch."""
+    refine: RefineMethod = DEFAULT_METHOD
+    """How hands that penetrate are made plausible."""
 
 
-def example() -> np.ndarray:
-    """Returns the packaged example image."""
-    return load_image((resources.files("a2p") / "assets" / "example.jpg").read_bytes()).pixels
+def shown(picture: Path | None) -> np.ndarray:
+    """Returns the pixels of a picture, by default of the packaged example."""
+    return load_image(picture or (resources.files("a2p") / "assets" / "example.jpg").read_bytes()).pixels
 
 
 def noisy(image: np.ndarray, sigma: float, draw: np.random.Generator) -> np.ndarray:
@@ -100,8 +106,8 @@ def jitter(points: torch.Tensor) -> float:
 def main(options: Options) -> None:
     """Measures and prints one JSON row a case."""
     torch.set_num_threads(1)
-    reconstructor = a2p.Reconstructor()
-    image = example()
+    reconstructor = a2p.Reconstructor(refine=options.refine)
+    image = shown(options.picture)
     draw = np.random.default_rng(0)
     count = options.frames + WARM_UP
     resting = [noisy(image, options.noise, draw) for _ in range(count)]
@@ -120,6 +126,7 @@ def main(options: Options) -> None:
             "jitter_px": round(jitter(keypoints(kept, "keypoints_2d")), 3),
             "jitter_mm": round(1e3 * jitter(keypoints(kept, "keypoints_3d")), 3),
             "jitter_between_wrists_mm": round(1e3 * jitter(wrists[:, None]), 3),
+            "penetrated": sum(one.penetration_before.max_mm > 1 for one in kept),
             "lag_frames": round(lag(in_motion[name], options.step_px, first_px, at_rest), 2),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         }

@@ -26,12 +26,17 @@ from a2p.training.runs import CHECKPOINT, LOG, WEIGHTS
 PART_BYTES = 15 * 2**20
 
 
-def split(run: Path, out: Path) -> list[Path]:
-    """Writes a run's checkpoint without its optimiser, in parts; returns them."""
+def split(run: Path, out: Path, *, only_averaged: bool = False) -> list[Path]:
+    """Writes a run's checkpoint without its optimiser, in parts; returns them.
+
+    With `only_averaged` the averaged weights take the place of the current ones too: a third of the size.
+    """
     state = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
     state.pop("optimiser", None)
     averaged = state["averaged"]
     state["averaged"] = {k: v.half() if v.is_floating_point() else v for k, v in averaged.items()}
+    if only_averaged:
+        state["network"] = state["averaged"]
     stream = io.BytesIO()
     torch.save(state, stream)
     whole = stream.getvalue()

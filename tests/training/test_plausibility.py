@@ -220,3 +220,40 @@ def test_a_batch_has_the_share_of_fits_that_the_recipe_asks_for(prepared: Path, 
             assert abs(float((rows < 3).float().mean()) - share) < 0.05
     with pytest.raises(ConfigError, match="fitted_share must lie in"):
         replace(RECIPE, fitted_share=1.5)
+
+
+def test_a_machine_that_is_given_back_leaves_a_run_that_goes_on_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tools import gpu_plausibility, gpu_train
+
+    def write_few(folder: Path, count: int, *, workers: int) -> None:
+        assert workers == 1
+        folder.mkdir(parents=True, exist_ok=True)
+        pairs = near_duet_pairs(MODELS, count)
+        for first in (0, 4):
+            save_arrays(folder / f"duet-0-{first:09d}-4.npz", arrays_of(pairs[first : first + 4]))
+
+    def call(work: str, *more: str) -> str:
+        command = ["gpu", "--work", str(tmp_path / work), "--pairs", "8", "--workers", "1", "--device", "cpu"]
+        monkeypatch.setattr(sys, "argv", [*command, "--recipe", str(recipe), *more])
+        gpu_plausibility.main()
+        return capsys.readouterr().out
+
+    monkeypatch.setattr(gpu_plausibility, "write_shards", write_few)
+    monkeypatch.setattr(gpu_train, "PART_BYTES", 20_000)
+    recipe, first, second = tmp_path / "recipe.json", tmp_path / "first", tmp_path / "second"
+    settings = {"denoiser": {"width": 16, "layers": 1, "heads": 2}, "batch": 4, "log_every": 1, "steps": 2}
+    recipe.write_text(json.dumps(settings))
+    assert call("work", "--out", str(first), "--seconds", "0").startswith("0 files of pairs are made")
+    assert call("work", "--out", str(first)).startswith("2 of 2 steps; ")
+    assert len(list(first.glob("state.*"))) > 1
+    assert (first / LOG).is_file()
+    recipe.write_text(json.dumps(settings | {"steps": 3}))
+    assert call("elsewhere", "--out", str(second), "--state", str(first)).startswith("3 of 3 steps; ")
+
+
+def test_the_recipe_for_a_gpu_is_of_the_papers_size() -> None:
+    from tools.gpu_plausibility import RECIPE as PAPER
+
+    assert PlausibilityTraining.read(PAPER).denoiser == DenoiserConfig.paper()

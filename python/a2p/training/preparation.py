@@ -76,8 +76,11 @@ def prepare_duet(source: Path, out: Path, *, draws: int = 2, fitted_every: int =
         yield from (work(*job) for job in missing.items())
         return
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for done in as_completed([pool.submit(work, *job) for job in missing.items()]):
-            yield done.result()
+        try:
+            for done in as_completed([pool.submit(work, *job) for job in missing.items()]):
+                yield done.result()
+        finally:  # who takes no more files wants no more made
+            pool.shutdown(cancel_futures=True)
 
 
 def _prepare_shard(shard: Path, path: Path, *, draws: int, fitted_every: int) -> Path:
