@@ -85,6 +85,21 @@ def test_subsets_follow_the_list_of_human_annotations(tmp_path: Path) -> None:
     assert ids == {"all": ["100", "101", "102", "103"], "human": ["100", "102"], "machine": ["101", "103"]}
 
 
+def test_5_and_30_frames_a_second_lie_side_by_side(tmp_path: Path) -> None:
+    slow, fast = annotations(), annotations()
+    for number in (1, 3):
+        fast["data"]["annotations"][number]["id"] += 1000
+    write_interhand(tmp_path / "InterHand2.6M_5fps_batch1", slow)
+    write_interhand(tmp_path / "InterHand2.6M_30fps_batch1", fast)
+    for fps, ids in ((5, ["100", "101", "102", "103"]), (30, ["100", "1101", "102", "1103"])):
+        dataset = InterHand26M(tmp_path, fps=fps, index_folder=tmp_path / "index")
+        assert [dataset[index].id for index in range(4)] == ids
+        image = dataset[0].image
+        assert isinstance(image, Path)
+        assert image.is_relative_to(tmp_path / f"InterHand2.6M_{fps}fps_batch1" / "images" / "test")
+        assert dataset[0].pixels().shape == (240, 320, 3)
+
+
 def test_a_pickled_data_set_reads_the_same_without_the_sources(tmp_path: Path) -> None:
     dataset = InterHand26M(write_interhand(tmp_path / "data"), index_folder=tmp_path / "index")
     data = pickle.dumps(dataset)
@@ -115,8 +130,10 @@ def test_a_frame_without_joints_is_named(tmp_path: Path) -> None:
 def test_a_missing_key_is_named_with_its_file(tmp_path: Path, key: str) -> None:
     content = annotations()
     del content["data"]["annotations"][2][key]
+    dataset = InterHand26M(write_interhand(tmp_path / "data", content), index_folder=tmp_path / "index")
+    assert [dataset[index].id for index in range(3)] == ["100", "101", "103"]
     with pytest.raises(DataError, match=rf'_data.json: \["annotations"\]\[2\]\["{key}"\]'):
-        InterHand26M(write_interhand(tmp_path / "data", content), index_folder=tmp_path / "index")
+        dataset[3]
 
 
 def test_a_null_hand_among_the_fits_is_a_hand_without_a_fit(tmp_path: Path) -> None:

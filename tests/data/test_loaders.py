@@ -81,8 +81,9 @@ def test_freihand_names_a_null_entry(tmp_path: Path) -> None:
     root = write_freihand(tmp_path)
     xyz = json.loads((root / "training_xyz.json").read_text())
     (root / "training_xyz.json").write_text(json.dumps([xyz[0], None]))
+    dataset = FreiHand(root, index_folder=tmp_path / "index")
     with pytest.raises(DataError, match=r"training_xyz.json: \[1\] must be 21 x 3 numbers: it is null"):
-        FreiHand(root, index_folder=tmp_path / "index")
+        dataset[1]
 
 
 def test_freihands_evaluation_split_may_have_no_labels(tmp_path: Path) -> None:

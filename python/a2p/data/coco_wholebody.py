@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from a2p.camera import Camera
+from a2p.data.broken_entries import broken_keys, note_broken, raise_broken, raise_if_broken
 from a2p.data.coco_columns import write_coco
 from a2p.data.columns import ColumnWriter, find_row
 from a2p.data.fields import member, numbers, of_type
@@ -21,11 +23,12 @@ from a2p.data.index import IndexRecipe, open_index
 from a2p.data.json_stream import Keys, stream_json
 from a2p.data.placement import ManoFit, RigidTransform, checked_models, model_of, placed, posed_vertices
 from a2p.data.sample import SIDES, Box, HandLabels, Sample, no_keypoints, unknown_keypoints
+from a2p.errors import DataError
 from a2p.hand import HandPair
 from a2p.hand.hand_data import Side
 
 Split: TypeAlias = Literal["train", "val"]
-_VERSION = 1
+_VERSION = 2
 _FIT_PARTS = (
     ("mano_param", "pose", 48),
     ("mano_param", "shape", 10),
@@ -95,11 +98,13 @@ class CocoWholeBody:
         self._columns = open_index(self.files.recipe(), folder=index_folder)
 
     def __len__(self) -> int:
-        return len(self._columns["annotation.id"])
+        return len(self._columns["annotation.id"]) + len(broken_keys(self._columns, "annotation"))
 
     def __getitem__(self, index: int) -> Sample:
-        """Returns one person."""
+        """Returns one person; those whose annotation is broken stand last, and are told."""
         columns = self._columns
+        if index >= len(columns["annotation.id"]):
+            raise_broken(columns, "annotation", index - len(columns["annotation.id"]))
         image, person = int(columns["annotation.image"][index]), int(columns["annotation.id"][index])
         is_valid = columns["annotation.is_valid"][index]
         hands = [self._hand(side, row, index, person) if is_valid[row] else None for row, side in enumerate(SIDES)]
@@ -136,6 +141,7 @@ class CocoWholeBody:
     def _with_fit(self, labels: HandLabels, side: Side, row: int, person: int) -> HandLabels:
         if self.models is None or "fit.id" not in self._columns:
             return labels
+        raise_if_broken(self._columns, "fit", person)
         fit_row = find_row(self._columns["fit.id"], person)
         if fit_row is None:
             return labels
@@ -163,12 +169,13 @@ def _write_person(out: ColumnWriter, value: object, path: Path, keys: Keys) -> N
     ]
     if entry("iscrowd") or not any(is_valid):
         return
-    for key in ("id", "image_id"):
-        out.append(f"annotation.{key}", of_type(entry(key), int, path=path, keys=(*keys, key)), dtype="i8")
+    numbered = {key: of_type(entry(key), int, path=path, keys=(*keys, key)) for key in ("id", "image_id")}
     boxes = [numbers(entry(f"{side}hand_box"), (4,), path=path, keys=(*keys, f"{side}hand_box")) for side in SIDES]
     keypoints = [
         numbers(entry(f"{side}hand_kpts"), (21, 3), path=path, keys=(*keys, f"{side}hand_kpts")) for side in SIDES
     ]
+    for key, number in numbered.items():
+        out.append(f"annotation.{key}", number, dtype="i8")
     out.append("annotation.is_valid", np.array(is_valid), dtype="?")
     out.append("annotation.box", np.stack(boxes), dtype="f4")
     out.append("annotation.keypoints", np.stack(keypoints), dtype="f4")
@@ -178,16 +185,25 @@ def _write_fits(out: ColumnWriter, path: Path) -> None:
     """Writes pose, shape, translation, focal length and principal point of each hand; NaN without a fit."""
     ids, rows = [], []
     for keys, value in stream_json(path, depth=1):
-        row = np.full((2, 65), np.nan, dtype=np.float32)
-        for number, side in enumerate(SIDES):
-            hand = member(value, side, path=path, keys=keys)
-            if hand is not None:
-                row[number] = np.concatenate([_part(hand, *part, path, (*keys, side)) for part in _FIT_PARTS])
+        try:
+            row = _fits_of(value, path, keys)
+        except DataError as error:
+            note_broken(out, "fit", int(keys[0]), error)
+            continue
         ids.append(int(keys[0]))
         rows.append(row)
     order = np.argsort(np.array(ids, dtype=np.int64), kind="stable")
     out.whole("fit.id", np.array(ids, dtype=np.int64)[order])
     out.whole("fit.values", np.array(rows, dtype=np.float32).reshape(-1, 2, 65)[order])
+
+
+def _fits_of(value: object, path: Path, keys: Keys) -> npt.NDArray[np.float32]:
+    row = np.full((2, 65), np.nan, dtype=np.float32)
+    for number, side in enumerate(SIDES):
+        hand = member(value, side, path=path, keys=keys)
+        if hand is not None:
+            row[number] = np.concatenate([_part(hand, *part, path, (*keys, side)) for part in _FIT_PARTS])
+    return row
 
 
 def _part(hand: object, group: str, key: str, size: int, path: Path, keys: Keys) -> np.ndarray:

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from a2p.camera import Camera
+from a2p.data.broken_entries import raise_if_broken, write_numbers
 from a2p.data.columns import Columns, ColumnWriter
-from a2p.data.fields import numbers
 from a2p.data.index import IndexRecipe, open_index
 from a2p.data.json_stream import Keys, located, stream_json
 from a2p.data.placement import ManoFit, RigidTransform, checked_models, placed
@@ -33,7 +33,7 @@ _ROOT_KEYPOINT, _ROOT_JOINT = 9, 4
 """The middle finger's base, as a keypoint and as a joint."""
 _SHAPES: dict[str, tuple[int, ...]] = {"K": (3, 3), "mano": (61,), "xyz": (21, 3), "verts": (-1, 3)}
 _REQUIRED: dict[str, tuple[str, ...]] = {"training": ("K", "mano", "xyz"), "evaluation": ("K",)}
-_VERSION = 1
+_VERSION = 2
 
 
 class FreiHand:
@@ -71,6 +71,8 @@ class FreiHand:
         """Returns one picture; all samples of the first version come first."""
         count = len(self._columns["K"])
         version, row = self.versions[index // count], index % count
+        for part in self._files:
+            raise_if_broken(self._columns, part, row)
         intrinsics = self._columns["K"][row]
         camera = Camera(
             float(intrinsics[0, 0]), float(intrinsics[1, 1]), *(intrinsics[:2, 2].astype(np.float64) + 0.5).tolist()
@@ -125,10 +127,8 @@ class FreiHand:
 
     def _build(self, out: ColumnWriter) -> None:
         for part, path in self._files.items():
-            for keys, value in stream_json(path, depth=1):
-                out.append(
-                    part, numbers(value, _SHAPES[part], path=path, keys=keys), dtype="f4" if part != "K" else "f8"
-                )
+            entries = stream_json(path, depth=1)
+            write_numbers(out, part, entries, _SHAPES[part], path=path, dtype="f8" if part == "K" else "f4")
         _require_equal_lengths(out.read(), self._files)
 
 

@@ -12,8 +12,9 @@ import torch
 
 from a2p.camera import Camera
 from a2p.data.fields import member, numbers
-from a2p.data.json_stream import read_json
+from a2p.data.json_stream import located, stream_json
 from a2p.data.sample import HandLabels, Sample, box_around
+from a2p.errors import DataError
 
 _FILE = "joints.json"
 _SIZE_PX = (256, 256)
@@ -30,7 +31,10 @@ class HandGraphCnn:
         self.split = "test"
         self.root = root
         self._path = root / _FILE
-        self._samples = member(read_json(self._path), "samples", path=self._path)
+        entries = (value for keys, value in stream_json(self._path, depth=2) if keys[0] == "samples")
+        self._samples = list(entries)
+        if not self._samples:
+            raise DataError(f"{located(self._path, ('samples',))} is missing or empty. This is another file.")
 
     def __len__(self) -> int:
         return len(self._samples)

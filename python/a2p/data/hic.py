@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from a2p.camera import Camera
+from a2p.data.broken_entries import broken_keys, raise_broken
 from a2p.data.coco_columns import write_coco
 from a2p.data.columns import ColumnWriter
 from a2p.data.fields import member, of_type
@@ -25,7 +26,7 @@ from a2p.hand.hand_data import Side
 CAMERA = Camera(525.0, 525.0, 320.0, 240.0)
 """Published as (319.5, 239.5) for pixels whose centres are whole numbers."""
 MANO_VERTEX_COUNT = 778
-_VERSION = 1
+_VERSION = 2
 
 
 class Hic:
@@ -42,11 +43,13 @@ class Hic:
         self._columns = open_index(IndexRecipe("hic", _VERSION, (self._path,), self._build), folder=index_folder)
 
     def __len__(self) -> int:
-        return len(self._columns["annotation.id"])
+        return len(self._columns["annotation.id"]) + len(broken_keys(self._columns, "annotation"))
 
     def __getitem__(self, index: int) -> Sample:
-        """Returns one picture with the meshes of its hands."""
+        """Returns one picture with the meshes of its hands; those whose annotation is broken stand last."""
         columns = self._columns
+        if index >= len(columns["annotation.id"]):
+            raise_broken(columns, "annotation", index - len(columns["annotation.id"]))
         image = int(columns["annotation.image"][index])
         size = (int(columns["image.width"][image]), int(columns["image.height"][image]))
         name = columns.text("image.file_name", image)
@@ -96,10 +99,16 @@ def _write_annotation(out: ColumnWriter, value: object, path: Path, keys: Keys) 
     if hand_type not in HAND_TYPES:
         place = located(path, (*keys, "hand_type"))
         raise DataError(f"{place} must be one of {', '.join(HAND_TYPES)}; got {hand_type!r}. This is another file.")
-    for key in ("id", "image_id"):
-        out.append(f"annotation.{key}", of_type(entry(key), int, path=path, keys=(*keys, key)), dtype="i8")
-    out.append("annotation.hand_type", HAND_TYPES.index(hand_type), dtype="u1")
+    numbered = {key: of_type(entry(key), int, path=path, keys=(*keys, key)) for key in ("id", "image_id")}
+    meshes = {}
     for side in SIDES:
         name = entry(f"{side}_mano_path")
-        text = "" if name is None else of_type(name, str, path=path, keys=(*keys, f"{side}_mano_path"))
+        meshes[side] = "" if name is None else of_type(name, str, path=path, keys=(*keys, f"{side}_mano_path"))
+        if not meshes[side] and hand_type in (side, "interacting"):
+            place = located(path, (*keys, f"{side}_mano_path"))
+            raise DataError(f"{place} must name a mesh, for hand_type is {hand_type}; it is null. Skip the sample.")
+    for key, number in numbered.items():
+        out.append(f"annotation.{key}", number, dtype="i8")
+    out.append("annotation.hand_type", HAND_TYPES.index(hand_type), dtype="u1")
+    for side, text in meshes.items():
         out.append_text(f"annotation.{side}", text)

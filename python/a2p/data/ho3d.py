@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from a2p.camera import Camera
+from a2p.data.broken_entries import raise_if_broken, write_numbers
 from a2p.data.columns import ColumnWriter
 from a2p.data.fields import numbers
 from a2p.data.index import IndexRecipe, open_index
@@ -30,7 +31,8 @@ Split: TypeAlias = Literal["train", "evaluation"]
 COUNTS = {("train", 2): 66_034, ("evaluation", 2): 11_524, ("train", 3): 83_325, ("evaluation", 3): 20_137}
 OPENGL_TO_CAMERA: npt.NDArray[np.float64] = np.diag([1.0, -1.0, -1.0])
 _SIZE_PX = (640, 480)
-_VERSION = 1
+_TRUTH_SHAPES: dict[str, tuple[int, ...]] = {"xyz": (21, 3), "verts": (-1, 3)}
+_VERSION = 2
 
 
 class Ho3d:
@@ -47,7 +49,7 @@ class Ho3d:
         self.root = root
         self.models = checked_models(models)
         self._list = root / f"{split}.txt"
-        truth = {part: root / f"evaluation_{part}.json" for part in ("xyz", "verts")} if split == "evaluation" else {}
+        truth = {part: root / f"evaluation_{part}.json" for part in _TRUTH_SHAPES} if split == "evaluation" else {}
         self._truth = {part: path for part, path in truth.items() if path.is_file()}
         sources = (self._list, *self._truth.values())
         self._columns = open_index(IndexRecipe("ho3d", _VERSION, sources, self._build), folder=index_folder)
@@ -57,6 +59,8 @@ class Ho3d:
 
     def __getitem__(self, index: int) -> Sample:
         """Returns one frame."""
+        for part in self._truth:
+            raise_if_broken(self._columns, part, index)
         name = self._columns.text("name", index)
         sequence, frame = name.split("/")
         folder = self.root / self.split / sequence
@@ -128,11 +132,7 @@ class Ho3d:
                 raise DataError(f"{self._list} must name frames as sequence/id; got {name!r}. Download it anew.")
             out.append_text("name", name)
         for part, path in self._truth.items():
-            count = 0
-            for keys, value in stream_json(path, depth=1):
-                shape = (21, 3) if part == "xyz" else (-1, 3)
-                out.append(part, numbers(value, shape, path=path, keys=keys), dtype="f4")
-                count += 1
+            count = write_numbers(out, part, stream_json(path, depth=1), _TRUTH_SHAPES[part], path=path)
             if count != len(names):
                 raise DataError(
                     f"{path} must have as many entries as {self._list}, {len(names)}; it has {count}. They are of "

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from a2p.arrays import Keypoints3D
 from a2p.camera import Camera
+from a2p.data.broken_entries import broken_keys, raise_broken, raise_if_broken
 from a2p.data.columns import Columns, find_row
 from a2p.data.index import open_index
 from a2p.data.interhand_files import HAND_TYPES, InterHandFiles, Split, frame_key
@@ -71,13 +72,15 @@ class InterHand26M:
         self._cameras = {
             self._columns.text("camera.name", row): row for row in range(len(self._columns["camera.focal"]))
         }
-        self._rows = _selected(self._columns, self.files, subset)
+        self._rows, self._broken = _selected(self._columns, self.files, subset)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._rows) + len(self._broken)
 
     def __getitem__(self, index: int) -> Sample:
-        """Returns one annotation of one picture."""
+        """Returns one annotation of one picture; broken annotations stand last, and are told."""
+        if index >= len(self._rows):
+            raise_broken(self._columns, "annotation", int(self._broken[index - len(self._rows)]))
         columns, row = self._columns, int(self._rows[index])
         image = int(columns["annotation.image"][row])
         capture, frame = int(columns["image.capture"][image]), int(columns["image.frame_idx"][image])
@@ -150,6 +153,7 @@ class InterHand26M:
     ) -> tuple[Float[Tensor, "42 3"], Bool[Tensor, " 42"]]:
         """Returns both hands' joints in the camera frame (42, 3), NaN where unknown, and which are known."""
         place = (str(capture), str(frame))
+        raise_if_broken(self._columns, "frame", frame_key(capture, frame))
         row = find_row(self._columns["frame.key"], frame_key(capture, frame))
         if row is None:
             raise DataError(f"{located(self.files.joint_3d, place)} is missing. Download the file anew.")
@@ -166,6 +170,7 @@ class InterHand26M:
         fits: dict[Side, HandParameters | None] = {"right": None, "left": None}
         if self.models is None or "fit.key" not in self._columns:
             return fits
+        raise_if_broken(self._columns, "fit", frame_key(capture, frame))
         row = find_row(self._columns["fit.key"], frame_key(capture, frame))
         if row is None:
             return fits
@@ -176,11 +181,14 @@ class InterHand26M:
         return fits
 
 
-def _selected(columns: Columns, files: InterHandFiles, subset: Subset) -> npt.NDArray[np.int64]:
-    """Returns the rows of the annotations of a subset that show a hand with its wrist."""
+def _selected(
+    columns: Columns, files: InterHandFiles, subset: Subset
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Returns the rows of the annotations of a subset that show a hand with its wrist, and its broken annotations."""
     is_usable = np.array(columns["annotation.is_usable"])
+    broken = broken_keys(columns, "annotation")
     if subset == "all":
-        return np.flatnonzero(is_usable)
+        return np.flatnonzero(is_usable), np.arange(len(broken))
     if files.human_ids is None:
         raise DataError(
             f"subset {subset!r} needs aid_human_annot_*.txt beside {files.data}. It comes with InterHand2.6M's and "
@@ -188,12 +196,13 @@ def _selected(columns: Columns, files: InterHandFiles, subset: Subset) -> npt.ND
         )
     ids = np.array(columns["annotation.id"])
     wanted = _read_ids(files.human_ids)
-    lost = wanted[~np.isin(wanted, ids)]
+    lost = wanted[~np.isin(wanted, np.concatenate([ids, broken]))]
     if len(lost):
         raise DataError(
             f"{files.human_ids} names annotation {lost[0]}, which {files.data} lacks. They are of different versions."
         )
-    return np.flatnonzero(np.isin(ids, wanted, invert=subset == "machine") & is_usable)
+    chosen, chosen_broken = (np.isin(known, wanted, invert=subset == "machine") for known in (ids, broken))
+    return np.flatnonzero(chosen & is_usable), np.flatnonzero(chosen_broken)
 
 
 def _read_ids(path: Path) -> npt.NDArray[np.int64]:

@@ -9,17 +9,18 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from a2p.data.broken_entries import note_broken
 from a2p.data.coco_columns import write_coco
 from a2p.data.columns import Columns, ColumnWriter
-from a2p.data.fields import finite, maybe_numbers, member, numbers, of_type
+from a2p.data.fields import maybe_numbers, member, numbers, of_type
 from a2p.data.index import IndexRecipe
-from a2p.data.json_stream import Keys, stream_json
+from a2p.data.json_stream import Keys, located, stream_json
 from a2p.data.sample import HandType
 from a2p.errors import DataError
 
 Split: TypeAlias = Literal["train", "val", "test"]
 HAND_TYPES: tuple[HandType, ...] = ("right", "left", "interacting")
-_VERSION = 2
+_VERSION = 3
 _WRISTS = (20, 41)
 
 
@@ -104,12 +105,15 @@ def _write_annotation(out: ColumnWriter, value: object, path: Path, keys: Keys) 
 
     hand_type = entry("hand_type")
     if hand_type not in HAND_TYPES:
-        raise DataError(f"{path}: {keys} has hand_type {hand_type!r}; it must be one of {', '.join(HAND_TYPES)}.")
-    for key in ("id", "image_id"):
-        out.append(f"annotation.{key}", of_type(entry(key), int, path=path, keys=(*keys, key)), dtype="i8")
-    out.append("annotation.hand_type", HAND_TYPES.index(hand_type), dtype="u1")
-    out.append("annotation.bbox", numbers(entry("bbox"), (4,), path=path, keys=(*keys, "bbox")), dtype="f4")
+        place = located(path, (*keys, "hand_type"))
+        raise DataError(f"{place} must be one of {', '.join(HAND_TYPES)}; got {hand_type!r}. Skip the sample.")
+    numbered = {key: of_type(entry(key), int, path=path, keys=(*keys, key)) for key in ("id", "image_id")}
+    box = numbers(entry("bbox"), (4,), path=path, keys=(*keys, "bbox"))
     valid = numbers(entry("joint_valid"), (42,), path=path, keys=(*keys, "joint_valid")) > 0
+    for key, number in numbered.items():
+        out.append(f"annotation.{key}", number, dtype="i8")
+    out.append("annotation.hand_type", HAND_TYPES.index(hand_type), dtype="u1")
+    out.append("annotation.bbox", box, dtype="f4")
     out.append("annotation.joint_valid", valid, dtype="?")
 
 
@@ -128,14 +132,19 @@ def _write_joints(out: ColumnWriter, path: Path) -> None:
     """Writes the frames in the order of their keys, so that lookups are binary searches."""
     keys_of, joints, valids = [], [], []
     for keys, value in stream_json(path, depth=2):
-        joints.append(
-            maybe_numbers(member(value, "world_coord", path=path, keys=keys), (42, 3), path=path, keys=keys).astype(
-                "f4"
+        key = frame_key(int(keys[0]), int(keys[1]))
+        try:
+            coordinates = member(value, "world_coord", path=path, keys=keys)
+            points = maybe_numbers(coordinates, (42, 3), path=path, keys=(*keys, "world_coord")).astype("f4")
+            valid = numbers(
+                member(value, "joint_valid", path=path, keys=keys), (42,), path=path, keys=(*keys, "joint_valid")
             )
-        )
-        valid = member(value, "joint_valid", path=path, keys=keys)
-        valids.append(numbers(valid, (42,), path=path, keys=(*keys, "joint_valid")) > 0)
-        keys_of.append(frame_key(int(keys[0]), int(keys[1])))
+        except DataError as error:
+            note_broken(out, "frame", key, error)
+            continue
+        keys_of.append(key)
+        joints.append(points)
+        valids.append(valid > 0)
     order = np.argsort(np.array(keys_of, dtype=np.int64), kind="stable")
     out.whole("frame.key", np.array(keys_of, dtype=np.int64)[order])
     out.whole("frame.joints_mm", np.array(joints, dtype=np.float32).reshape(-1, 42, 3)[order])
@@ -146,25 +155,31 @@ def _write_fits(out: ColumnWriter, path: Path) -> None:
     """Writes pose, shape and translation of both hands of each frame; NaN for a hand without a fit."""
     keys_of, fits = [], []
     for keys, value in stream_json(path, depth=2):
-        fit = np.full((2, 61), np.nan, dtype=np.float32)
-        for row, side in enumerate(("right", "left")):
-            hand = member(value, side, path=path, keys=keys)
-            if hand is not None:
-                fit[row] = _fit(hand, path, (*keys, side))
-        keys_of.append(frame_key(int(keys[0]), int(keys[1])))
+        key = frame_key(int(keys[0]), int(keys[1]))
+        try:
+            fit = _fits_of(value, path, keys)
+        except DataError as error:
+            note_broken(out, "fit", key, error)
+            continue
+        keys_of.append(key)
         fits.append(fit)
     order = np.argsort(np.array(keys_of, dtype=np.int64), kind="stable")
     out.whole("fit.key", np.array(keys_of, dtype=np.int64)[order])
     out.whole("fit.values", np.array(fits, dtype=np.float32).reshape(-1, 2, 61)[order])
 
 
+def _fits_of(value: object, path: Path, keys: Keys) -> npt.NDArray[np.float32]:
+    fit = np.full((2, 61), np.nan, dtype=np.float32)
+    for row, side in enumerate(("right", "left")):
+        hand = member(value, side, path=path, keys=keys)
+        if hand is not None:
+            fit[row] = _fit(hand, path, (*keys, side))
+    return fit
+
+
 def _fit(hand: object, path: Path, keys: Keys) -> npt.NDArray[np.float64]:
     parts = [
-        finite(
-            numbers(member(hand, key, path=path, keys=keys), (size,), path=path, keys=(*keys, key)),
-            path=path,
-            keys=keys,
-        )
+        numbers(member(hand, key, path=path, keys=keys), (size,), path=path, keys=(*keys, key))
         for key, size in (("pose", 48), ("shape", 10), ("trans", 3))
     ]
     return np.concatenate(parts)

@@ -40,6 +40,11 @@ def read_json(path: Path) -> object:
     return next(iter(stream_json(path, depth=0)))[1]
 
 
+def read_members(path: Path) -> dict[str, object]:
+    """Returns a small file's object, read member by member: errors name the one at which the file is damaged."""
+    return {str(keys[0]): value for keys, value in stream_json(path, depth=1)}
+
+
 def located(path: Path, keys: Keys) -> str:
     """Returns how errors name a place in a file: `file: ["a"][3]`."""
     return f"{path}: {''.join(f'[{json.dumps(key)}]' for key in keys)}" if keys else str(path)

@@ -19,7 +19,7 @@ from a2p.data.fields import member, numbers
 from a2p.data.fisheye import Fisheye
 from a2p.data.index import IndexRecipe, open_index
 from a2p.data.joint_orders import REINTERHAND
-from a2p.data.json_stream import Keys, read_json
+from a2p.data.json_stream import Keys, read_json, read_members
 from a2p.data.placement import ManoFit, RigidTransform, checked_models, model_of, placed, posed_vertices
 from a2p.data.sample import SIDES, HandLabels, Sample, all_keypoints, box_around, picture_size
 from a2p.errors import ConfigError, DataError
@@ -80,7 +80,7 @@ class ReInterHand:
         self.root = root
         self.models = checked_models(models)
         self._envmap = envmap
-        self._studio_cameras: dict[str, object] = {}
+        self._studio_cameras: dict[str, dict[str, object]] = {}
         found = sorted(path.name for path in root.glob("m--*") if path.is_dir())
         self._captures = [name for name in found if (name in TEST_CAPTURES) == (split == "test")]
         if not self._captures:
@@ -147,10 +147,10 @@ class ReInterHand:
     def _view3d(self, capture: str, camera: str, frame: int) -> View3d:
         if self.view == "ego":
             path = self._pictures(capture).parent / "cam_params" / f"{frame:06d}.json"
-            return _view3d(read_json(path), path, ())
+            return _view3d(read_members(path), path, ())
         path = self.root / capture / "Mugsy_cameras" / "cam_params.json"
         if capture not in self._studio_cameras:
-            self._studio_cameras[capture] = read_json(path)
+            self._studio_cameras[capture] = read_members(path)
         return _view3d(member(self._studio_cameras[capture], camera, path=path), path, (camera,))
 
     def _sources(self) -> list[Path]:
@@ -183,7 +183,7 @@ class ReInterHand:
         """Returns the frames that show enough of the hands; None for all."""
         if self.view == "third_person":
             return None
-        ratios = cast("dict[str, float]", read_json(path))
+        ratios = cast("dict[str, float]", read_members(path))
         return {int(frame) for frame, ratio in ratios.items() if ratio >= MIN_IN_PICTURE}
 
 
@@ -201,7 +201,7 @@ def _view3d(content: object, path: Path, keys: Keys) -> View3d:
 
 
 def _read_fit(path: Path) -> ManoFit:
-    content = read_json(path)
+    content = read_members(path)
     return ManoFit(
         *(
             numbers(member(content, key, path=path), (size,), path=path, keys=(key,))
