@@ -4,7 +4,7 @@
 
 Four runs one after the other: baseline, + keypoints, + segmentation, + depth. The same command goes on where it was
 stopped; when all runs are through, the held-out pictures are measured and OUT/ablation.md is written. For one large GPU
-with 16 cores: --recipe compact_gpu --steps 500 --processes 14.
+with 16 cores: --recipe compact_gpu --steps 500 --processes 14. Table 3 of `a2p evaluate` takes OUT, too, as --ablation.
 """
 
 from __future__ import annotations
@@ -13,38 +13,19 @@ import argparse
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
-from a2p.alignment.fusion import PRIORS, Prior
 from a2p.alignment.weights import load_alignment
+from a2p.evaluation.ablation import VARIANTS, WEIGHTS, Variant
 from a2p.plausibility import Refiner
 from a2p.training.alignment import recipe_of, train
 from a2p.training.alignment_recipe import AlignmentTraining
-from a2p.training.runs import WEIGHTS
 from benchmarks.alignment_held_out import ALL_AXES, NetworkErrors, held_out_pictures, network_errors
 
 
-class Variant(NamedTuple):
-    """One row of the table."""
-
-    name: str
-    priors: tuple[Prior, ...]
-
-    @property
-    def folder(self) -> str:
-        """Where its run lies."""
-        return "baseline" if not self.priors else "-".join(self.priors)
-
-    def recipe(self, whole: AlignmentTraining, steps: int | None) -> AlignmentTraining:
-        """Returns the recipe with these priors alone."""
-        teacher = whole.teacher if self.priors else "none"
-        return replace(whole, teacher=teacher, priors=self.priors, steps=steps or whole.steps)
-
-
-VARIANTS = (
-    Variant("baseline", ()),
-    *(Variant(f"+ {PRIORS[k]}", PRIORS[: k + 1]) for k in range(len(PRIORS))),
-)
+def recipe_with(variant: Variant, whole: AlignmentTraining, steps: int | None) -> AlignmentTraining:
+    """Returns the recipe with a variant's priors alone."""
+    teacher = whole.teacher if variant.priors else "none"
+    return replace(whole, teacher=teacher, priors=variant.priors, steps=steps or whole.steps)
 
 
 def row_of(name: str, errors: NetworkErrors) -> str:
@@ -87,7 +68,7 @@ def main() -> None:
     end = None if options.max_seconds is None else time.monotonic() + options.max_seconds
     whole = recipe_of(options.recipe)
     for variant in VARIANTS:
-        recipe = variant.recipe(whole, options.steps)
+        recipe = recipe_with(variant, whole, options.steps)
         left = None if end is None else max(end - time.monotonic(), 1e-3)
         steps = train(
             recipe,

@@ -15,8 +15,12 @@ _here = threading.local()
 
 
 def default_threads() -> int:
-    """Returns how many threads look at pictures unless told otherwise: one a core, four at most."""
-    return min(os.cpu_count() or 1, 4)
+    """Returns how many threads look at pictures unless told otherwise: one a core, four at most.
+
+    OMP_NUM_THREADS, by which users and worker processes limit the libraries below, is a limit here, too.
+    """
+    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return min(os.cpu_count() or 1, 4, max(int(limit), 1) if limit.isdecimal() else 4)
 
 
 def is_member() -> bool:

@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.ablate_alignment import VARIANTS
+from benchmarks.ablate_alignment import recipe_with
 
 from a2p.alignment.fusion import PRIORS
 from a2p.data.duet.shards import arrays_of, save_arrays
+from a2p.evaluation.ablation import VARIANTS, ablation_of
 from a2p.hand import HandModel
 from a2p.training.alignment_recipe import AlignmentTraining
 from benchmarks import ablate_alignment
@@ -24,7 +25,7 @@ RECIPE = {
 
 def test_variants_add_one_prior_after_the_other() -> None:
     whole = AlignmentTraining()
-    recipes = [variant.recipe(whole, 7) for variant in VARIANTS]
+    recipes = [recipe_with(variant, whole, 7) for variant in VARIANTS]
     assert [recipe.priors for recipe in recipes] == [PRIORS[:k] for k in range(4)]
     assert [recipe.teacher for recipe in recipes] == ["none", "oracle", "oracle", "oracle"]
     assert {recipe.steps for recipe in recipes} == {7}
@@ -52,3 +53,4 @@ def test_an_ablation_that_was_stopped_goes_on_and_ends_with_a_table(
     rows = (out / "ablation.md").read_text().splitlines()[2:]
     assert [row.split(" | ")[0].removeprefix("| ") for row in rows[:4]] == [variant.name for variant in VARIANTS]
     assert all(float(value) > 0 for row in rows for value in row.strip(" |").split(" | ")[1:])
+    assert len(ablation_of(out).methods) == 5, "table 3 takes the folder"

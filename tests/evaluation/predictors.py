@@ -23,6 +23,8 @@ class TruthFactory:
     """All of the left hand, along x."""
     move_fingers_m: float = 0.0
     """All keypoints but the wrist, along z."""
+    move_mesh_m: float = 0.0
+    """All vertices but the first, along y."""
     forget_left: bool = False
     die_at: str | None = None
     """The sample at which the process dies, unless `mark` exists."""
@@ -57,4 +59,6 @@ class TruthPredictor:
         shift = torch.tensor([moved, 0.0, 0.0])
         keypoints = labels.keypoints_3d + shift
         keypoints[1:] += torch.tensor([0.0, 0.0, self.factory.move_fingers_m])
-        return PredictedHand(keypoints, labels.vertices + shift, labels.parameters)
+        vertices = labels.vertices + shift
+        vertices[1:] += torch.tensor([0.0, self.factory.move_mesh_m, 0.0])
+        return PredictedHand(keypoints, vertices, labels.parameters)

@@ -18,7 +18,10 @@ from a2p.data.reading import SampleReader
 from a2p.errors import ConfigError
 from a2p.evaluation.methods import Method, parse_method
 from a2p.evaluation.network_prediction import NetworkPredictor
+from a2p.evaluation.prediction import Stage2
 from a2p.evaluation.provenance import parameter_count, weights_sha256
+from a2p.hand import HandModel
+from a2p.penetration import PenetrationReport
 from a2p.plausibility.refiner import DEFAULT_METHOD
 from tests.alignment.networks import network_of, small
 from tests.data.duet_images.scenery import stacked_pairs
@@ -47,6 +50,7 @@ def test_methods_are_named_in_one_line(weights: Path) -> None:
     assert network.title == "+ depth"
     assert parse_method("ours=pipeline:descent") == Method(name="ours", stage2="descent")
     assert parse_method("plain=keypoints").source == "keypoints"
+    assert parse_method("ours=network:descent") == Method(name="ours", source="network", stage2="descent")
     both = parse_method(f"ours=pipeline+{weights}:descent")
     assert (both.source, both.weights, both.stage2) == ("pipeline", weights, "descent")
     assert pickle.loads(pickle.dumps(network)) == network
@@ -81,6 +85,21 @@ def test_a_network_is_placed_by_its_relative_translation(weights: Path, folder: 
     assert torch.equal(again.left.vertices, prediction.left.vertices)
 
 
+@pytest.mark.parametrize("stage2", ["descent", "diffusion"])
+def test_stage_2_goes_on_from_what_a_network_says(weights: Path, folder: Path, stage2: Stage2) -> None:
+    loaded = next(item for item in SampleReader(Duet(folder)).read() if len(item.sample.boxes) == 2)
+    alone = NetworkPredictor(weights)(loaded.sample, loaded.pixels)
+    after = NetworkPredictor(weights, stage2=stage2)(loaded.sample, loaded.pixels)
+    depths = []
+    for said in (alone, after):
+        assert said.right is not None
+        assert said.left is not None
+        models = HandModel.load_pair("open")
+        meshes = (said.right.vertices, said.left.vertices)
+        depths.append(PenetrationReport.measure(*meshes, *(model.topology for model in models)).max_mm)
+    assert depths[1] <= max(depths[0], 1.0)
+
+
 def test_boxes_are_those_that_training_tells(folder: Path, weights: Path) -> None:
     predictor = NetworkPredictor(weights)
     loaded = next(item for item in SampleReader(Duet(folder)).read() if len(item.sample.boxes) == 2)
@@ -103,6 +122,8 @@ def test_learned_numbers_are_counted_and_hashed(weights: Path) -> None:
     assert parameter_count(parse_method("a=keypoints:diffusion")) > keypoints + 100_000
     assert parameter_count(parse_method(f"a={weights}")) == network
     assert parameter_count(parse_method(f"a=pipeline+{weights}")) == keypoints + network
+    packaged = parameter_count(parse_method("a=network"))
+    assert parameter_count(parse_method("aligned")) == keypoints + packaged
     assert weights_sha256("open", weights) != weights_sha256("open")
 
 

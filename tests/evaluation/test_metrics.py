@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 
 from a2p.data import InterHand26M
+from a2p.evaluation.accuracy import Protocol
 from a2p.evaluation.bootstrap import confidence_interval
 from a2p.evaluation.metrics import Totals, metrics_of
 from a2p.evaluation.plots import error_curves
 from a2p.evaluation.report import html_report
 from a2p.evaluation.results_file import RunInfo, RunResults
-from a2p.evaluation.scoring import RECORD
+from a2p.evaluation.scoring import MEASURES, RECORD
 from a2p.evaluation.tables import paper_table
 from tests.data.interhand_folder import write_interhand
 from tests.data.scenes import models, true_hand
@@ -30,6 +31,70 @@ def records(count: int) -> np.ndarray:
         if made[name].dtype.kind == "f":
             made[name] = np.nan
     return made
+
+
+def two_samples() -> np.ndarray:
+    """A pair (first) and a right hand of which every figure is known."""
+    made = records(2)
+    made["is_interacting"] = [True, False]
+    rows = {measure: row for row, measure in enumerate(MEASURES)}
+    for scale, axes in ((1.0, "xyz"), (0.5, "xy"), (0.25, "z")):
+        row = rows["interwild", axes]  # type: ignore[index]
+        made["joints_mm"][0, row], made["joints_mm"][1, row, 0] = 6.0 * scale, 2.0 * scale
+        made["vertices_mm"][0, row], made["vertices_mm"][1, row, 0] = 8.0 * scale, 5.0 * scale
+    made["relative_root_mm"][0, 0], made["relative_vertices_mm"][0, 0] = 12.0, 9.0
+    made["is_wanted"], made["is_found"] = [[True, True], [True, False]], [[True, True], [False, True]]
+    for name, value in (("volume_cm3", 0.3), ("mean_depth_cm", 0.2), ("max_depth_mm", 4.0), ("touches", 1.0)):
+        made[name][0] = value
+    made["contacts"][0], made["contacts_kept"][0] = 8, 2
+    made["seconds"], made["stage_seconds"] = [0.1, 0.3], [[0.06, 0.03, 0.01], [0.2, 0.1, 0.0]]
+    made["teachers"] = [0, 3]
+    return made
+
+
+EXPECTED = {
+    "MRRPE": 12.0,
+    "RRVE": 9.0,
+    "MPJPE": (21 * 4.0 + 21 * 6.0) / 42,  # right joints have two samples, left ones the pair's alone
+    "MPVPE": (8.0 + 8.0 + 5.0) / 3,
+    "IH MPJPE": 6.0,
+    "IH MPVPE": 8.0,
+    "SH MPJPE": 2.0,
+    "SH MPVPE": 5.0,
+    "MPJPE-XY": 2.5,
+    "MPVPE-XY": 3.5,
+    "MPJPE-Z": 1.25,
+    "MPVPE-Z": 1.75,
+    "PenVol": 0.3,
+    "PenDist": 0.2,
+    "ProxRatio": 1.0,
+    "MaxPen": 4.0,
+    "PenRate": 1.0,
+    "ContactKept": 0.25,
+    "frames a second": 2 / 0.4,
+    "ms perception": 130.0,
+    "ms alignment": 65.0,
+    "ms plausibility": 5.0,
+    "ms a picture": 200.0,
+    "teachers loaded": 1.5,
+    "hands found": 2 / 3,
+}
+
+
+def test_every_figure_has_its_closed_form() -> None:
+    found = {name: metric(two_samples()) for name, metric in metrics_of("interwild").items()}
+    assert found == pytest.approx(EXPECTED, rel=1e-6)
+
+
+@pytest.mark.parametrize("protocol", ["intaghand", "procrustes"])
+def test_a_protocol_changes_the_joint_and_vertex_errors_alone(protocol: Protocol) -> None:
+    made = two_samples()
+    row = MEASURES.index((protocol, "xyz"))
+    made["joints_mm"][:, row], made["vertices_mm"][:, row] = 1.0, 0.5
+    found = {name: metric(made) for name, metric in metrics_of(protocol).items()}
+    other = {f"{kind}{name}" for kind in ("", "IH ", "SH ") for name in ("MPJPE", "MPVPE")}
+    assert {name for name, figure in found.items() if figure != pytest.approx(EXPECTED[name], rel=1e-6)} == other
+    assert {found[name] for name in other} == {1.0, 0.5}
 
 
 def test_mpjpe_averages_each_joint_over_its_samples_first() -> None:

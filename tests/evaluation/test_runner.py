@@ -86,6 +86,39 @@ def test_fingers_5_mm_deeper_score_5_at_every_joint_but_the_wrist(dataset: Inter
     assert by_name["MPJPE-XY"] == pytest.approx(0.0, abs=1e-3)
 
 
+def wrist_at_the_first_vertex(path: Path) -> Path:
+    """Writes a regressor whose keypoints are the first 21 vertices."""
+    np.save(path, np.eye(models().right.topology.vertex_count)[:21])
+    return path
+
+
+def test_a_predictor_5_mm_off_prints_5_00_in_every_column_that_it_should(
+    dataset: InterHand26M, results: ResultsFile, tmp_path: Path
+) -> None:
+    aside = paper_table(1, [run(dataset, results, TruthFactory(move_left_m=5e-3), name="aside")])
+    regressor = JointRegressor.load(wrist_at_the_first_vertex(tmp_path / "regressor.npy"))
+    info = replace(INFO, method="bent")
+    evaluate(EvaluationJob(dataset, TruthFactory(move_mesh_m=5e-3), regressor), info, results)
+    bent = paper_table(1, [results.read(info.name)])
+    columns = ("MRRPE", "MPJPE", "MPVPE", "IH MPJPE", "IH MPVPE", "SH MPJPE", "SH MPVPE")
+    assert aside.columns == bent.columns == columns
+    assert aside.cells(aside.rows[-1])[1:8] == ["5.00", "0.00", "0.00", "0.00", "0.00", "0.00", "0.00"]
+    joint = f"{5.0 * 20 / 21:.2f}"  # the wrist itself is where it should be
+    assert bent.cells(bent.rows[-1])[1:8] == ["0.00", joint, "5.00", joint, "5.00", joint, "5.00"]
+    assert figures(results.read(info.name))["RRVE"] == pytest.approx(5.0, rel=1e-3)
+    assert "regressed from meshes" in bent.to_markdown()
+
+
+def test_a_joint_regressor_of_another_form_is_refused(tmp_path: Path) -> None:
+    for name, content in (("few.npy", np.eye(16)), ("flat.npy", np.zeros(21))):
+        np.save(tmp_path / name, content)
+        with pytest.raises(ConfigError, match=r"must have shape \(21, v\)"):
+            JointRegressor.load(tmp_path / name)
+    (tmp_path / "text.npy").write_text("no numbers")
+    with pytest.raises(ConfigError, match=r"must be a \.npy file"):
+        JointRegressor.load(tmp_path / "text.npy")
+
+
 def test_hands_that_were_not_found_are_counted_and_have_no_errors(dataset: InterHand26M, results: ResultsFile) -> None:
     found = run(dataset, results, TruthFactory(forget_left=True))
     assert figures(found)["hands found"] == pytest.approx(3 / 6)

@@ -107,12 +107,16 @@ class NetworkReader:
     def __call__(self, crops: Float[Tensor, "n 3 s s"], windows: HandWindows, camera: Camera) -> NetworkHands:
         """Returns what the network says; `crops` show the windows, those of left hands mirrored, RGB in [0, 1]."""
         rows = _rows(windows)
-        given = network_input(crops, windows, camera, rows, self.crop_px)
-        output = self.network.from_maps(given, *self.network.maps(given, self._encode))
+        output = self.output(network_input(crops, windows, camera, rows, self.crop_px))
         place = {hand: (row, side) for row, pair in enumerate(rows) for side, hand in enumerate(pair) if hand >= 0}
         row, side = torch.tensor([place[hand] for hand in range(len(windows))]).reshape(-1, 2).unbind(1)
         pair_row = torch.tensor([place[right][0] for right, _ in windows.pairs], dtype=torch.long)
         return self._hands(output, row, side, pair_row, windows)
+
+    @torch.inference_mode()
+    def output(self, given: AlignmentInput) -> AlignmentOutput:
+        """Returns the network's own answer, in its crops' frames."""
+        return self.network.from_maps(given, *self.network.maps(given, self._encode))
 
     def _hands(
         self, output: AlignmentOutput, row: Tensor, side: Tensor, pair_row: Tensor, windows: HandWindows

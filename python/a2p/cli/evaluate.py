@@ -18,6 +18,7 @@ from a2p.errors import ConfigError
 
 if TYPE_CHECKING:
     from a2p.data.sample import HandDataset
+    from a2p.evaluation.ablation import Ablation, Untrained
     from a2p.evaluation.accuracy import Protocol
     from a2p.evaluation.methods import Method
     from a2p.evaluation.results_file import ResultsFile, RunInfo, RunResults
@@ -55,7 +56,11 @@ class Evaluate:
     """Rows of the tables, the first being what others are compared with; by default what the tables need.
     `aligned`: the pipeline's stage 1 alone; `full`: both stages; `descent`, `diffusion`: with this stage 2.
     NAME=WEIGHTS_FILE: an alignment network alone, in the given boxes; NAME=WEIGHTS_FILE:diffusion with stage 2.
-    NAME=pipeline+WEIGHTS_FILE:descent: the pipeline with that network; NAME=keypoints: without any."""
+    NAME=network: the packaged one alone. NAME=pipeline+WEIGHTS_FILE:descent: the pipeline with that network;
+    NAME=keypoints: without any."""
+    ablation: Path | None = None
+    """Folder of `python -m benchmarks.ablate_alignment`: table 3 then compares its networks, alone in the given boxes,
+    and says which are not trained yet."""
     hand_model: str = "open"
     """`open`, or MANO's folder, without which sets annotated with MANO have no MPVPE."""
     joint_regressor: Path | None = None
@@ -89,7 +94,7 @@ class Evaluate:
             )
         with ResultsFile(self.out / "results.sqlite") as results:
             evaluated = [_evaluated(self, name, results) for name in self.datasets]
-        runs = [run for done in evaluated for run in done.runs]
+        runs = [run for done in evaluated for run in done.all_runs]
         tables = _write_tables(self, evaluated, runs)
         if self.report:
             _write_reports(self, evaluated, tables)
@@ -106,12 +111,28 @@ class _Evaluated:
 
     dataset: HandDataset
     runs: list[RunResults]
+    ablation: list[RunResults | Untrained]
+    """The rows of table 3; none where it is not asked for or was given methods."""
+
+    @property
+    def groups(self) -> list[list[RunResults]]:
+        """Runs that are compared with the first of them."""
+        from a2p.evaluation.results_file import RunResults
+
+        groups = [self.runs, [row for row in self.ablation if isinstance(row, RunResults)]]
+        return [group for group in groups if group]
+
+    @property
+    def all_runs(self) -> list[RunResults]:
+        """The runs of all groups."""
+        return [run for group in self.groups for run in group]
 
 
 def _evaluated(command: Evaluate, named: str, results: ResultsFile) -> _Evaluated:
     """Returns the runs of all methods on one data set, evaluated as far as they were not."""
     from a2p.data.catalogue import open_dataset
     from a2p.data.inspection import evenly
+    from a2p.evaluation.methods import Method
     from a2p.evaluation.regression import JointRegressor
     from a2p.evaluation.runner import EvaluationJob, evaluate
     from a2p.hand import HandModel
@@ -128,15 +149,18 @@ def _evaluated(command: Evaluate, named: str, results: ResultsFile) -> _Evaluate
         else JointRegressor.load(command.joint_regressor)
     )
     scatter = scatter_of(command.workers, command.ray)
-    runs = []
-    for method in _methods(command):
+
+    def run_of(method: Method) -> RunResults:
         info = _run_info(command, name, dataset, method)
         job = EvaluationJob(dataset, method, regressor, command.skip_broken)
         positions = None if command.limit is None else evenly(len(dataset), command.limit)
         with _progress(info.name, len(dataset) if positions is None else len(positions)) as advance:
             evaluate(job, info, results, positions=positions, scatter=scatter, progress=advance)
-        runs.append(results.read(info.name))
-    return _Evaluated(dataset, runs)
+        return results.read(info.name)
+
+    runs = [run_of(method) for method in _methods(command)]
+    rows = () if (ablation := _ablation(command)) is None else ablation.rows
+    return _Evaluated(dataset, runs, [run_of(row) if isinstance(row, Method) else row for row in rows])
 
 
 def _run_info(command: Evaluate, name: str, dataset: HandDataset, method: Method) -> RunInfo:
@@ -170,21 +194,33 @@ def _run_info(command: Evaluate, name: str, dataset: HandDataset, method: Method
 
 def _write_tables(command: Evaluate, evaluated: list[_Evaluated], runs: list[RunResults]) -> list[Table]:
     """Prints and writes the tables, and how the methods differ on each data set."""
-    from a2p.evaluation.tables import comparison, paper_table
+    from a2p.evaluation.tables import comparison
 
-    tables = [paper_table(number, runs, protocol=command.protocol) for number in command.table]
+    tables = [_table(command, number, evaluated) for number in command.table]
     texts = [table.to_markdown() for table in tables]
     for table, text in zip(tables, texts, strict=True):
         (command.out / f"table{table.number}.md").write_text(text)
         (command.out / f"table{table.number}.json").write_text(table.to_json())
     for done in evaluated:
-        texts += [comparison(later, done.runs[0], protocol=command.protocol) for later in done.runs[1:]]
+        for first, *others in done.groups:
+            texts += [comparison(later, first, protocol=command.protocol) for later in others]
     if command.against is not None:
         texts += _changes(command.against, runs, command.protocol)
     print("\n".join(texts))
     heading = f"# Evaluation\n\nWritten by `{_told(command)}`.\n"
     (command.out / "tables.md").write_text("\n".join([heading, *texts]))
     return tables
+
+
+def _table(command: Evaluate, number: int, evaluated: list[_Evaluated]) -> Table:
+    """Returns one table of all data sets; table 3 begins with the ablation's networks, trained or not."""
+    from a2p.evaluation.tables import paper_table
+
+    ablation = _ablation(command) if number == 3 else None
+    if ablation is None:
+        return paper_table(number, [run for done in evaluated for run in done.runs], protocol=command.protocol)
+    rows = [row for done in evaluated for row in (*done.ablation, *done.runs)]
+    return paper_table(number, rows, protocol=command.protocol, notes=ablation.notes)
 
 
 def _changes(folder: Path, runs: list[RunResults], protocol: Protocol) -> list[str]:
@@ -210,10 +246,13 @@ def _write_reports(command: Evaluate, evaluated: list[_Evaluated], tables: list[
 
     models = HandModel.load_pair(command.hand_model)
     for done in evaluated:
-        name = f"{done.runs[0].info.dataset}-{done.dataset.split}"
-        page = html_report(done.dataset, done.runs, tables, models)
+        runs = done.all_runs
+        if not runs:
+            continue
+        name = f"{runs[0].info.dataset}-{done.dataset.split}"
+        page = html_report(done.dataset, runs, tables, models)
         (command.out / f"report-{name}.html").write_text(page)
-        (command.out / f"errors-{name}.svg").write_text(error_curves(done.runs, protocol=command.protocol))
+        (command.out / f"errors-{name}.svg").write_text(error_curves(runs, protocol=command.protocol))
 
 
 def _told(command: Evaluate) -> str:
@@ -225,6 +264,7 @@ def _told(command: Evaluate) -> str:
 
     parts = ["a2p", "evaluate", *map(last, command.datasets), "--table", *map(str, command.table)]
     parts += ["--methods", *map(last, command.methods)] if command.methods else []
+    parts += ["--ablation", command.ablation.name] if command.ablation is not None else []
     parts += ["--protocol", command.protocol] if command.protocol != "interwild" else []
     parts += ["--limit", str(command.limit)] if command.limit is not None else []
     parts += ["--against", command.against.name] if command.against is not None else []
@@ -232,11 +272,21 @@ def _told(command: Evaluate) -> str:
     return shlex.join(parts)
 
 
+def _ablation(command: Evaluate) -> Ablation | None:
+    """Returns the rows of table 3; None where it is not asked for, or is made of methods that were named instead."""
+    from a2p.evaluation.ablation import ablation_of
+
+    if 3 not in command.table or (command.methods and command.ablation is None):
+        return None
+    return ablation_of(command.ablation, hand_model=command.hand_model)
+
+
 def _methods(command: Evaluate) -> list[Method]:
     """Returns the methods asked for, or those that the tables need; what others are compared with comes first."""
     from a2p.evaluation.methods import parse_method
 
-    wanted = command.methods or [name for number in command.table for name in _METHODS_OF_TABLE[number]]
+    tables = [number for number in command.table if number != 3 or command.ablation is None]
+    wanted = command.methods or [name for number in tables for name in _METHODS_OF_TABLE[number]]
     if not command.methods:
         wanted = sorted(set(wanted), key=_METHODS_OF_TABLE[5].index)
     methods = [

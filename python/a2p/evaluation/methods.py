@@ -23,7 +23,7 @@ class Method:
     name: str
     source: Source = "pipeline"
     weights: Path | None = None
-    """The alignment network's file; without one the pipeline is as it is by default."""
+    """The alignment network's file; without one it is the packaged one."""
     stage2: Stage2 = "none"
     """What makes hands that penetrate plausible."""
     hand_model: str = "open"
@@ -46,7 +46,6 @@ class Method:
     def __call__(self) -> Predictor:
         """Returns the predictor, its models loaded."""
         if self.source == "network":
-            assert self.weights is not None
             return NetworkPredictor(self.weights, hand_model=self.hand_model, stage2=self.stage2)
         network = False if self.source == "keypoints" else self.weights
         return PipelinePredictor(
@@ -58,9 +57,9 @@ def parse_method(text: str, *, hand_model: str = "open", given_boxes: bool = Tru
     """Returns the method that a text describes.
 
     `aligned`, `full`, `descent` or `diffusion`: the pipeline without stage 2, or with it, as it is by default or by
-    that method. NAME=FILE: the alignment network of a weights file alone. NAME=pipeline+FILE: the pipeline with that
-    network in it; NAME=keypoints: without any; NAME=pipeline: as it is by default. Each without stage 2, or with it
-    where `:descent` or `:diffusion` ends the text.
+    that method. NAME=FILE: the alignment network of a weights file alone; NAME=network: the packaged one alone.
+    NAME=pipeline+FILE: the pipeline with that network in it; NAME=keypoints: without any; NAME=pipeline: as it is by
+    default. Each without stage 2, or with it where `:descent` or `:diffusion` ends the text.
     """
     if text in get_args(BuiltIn):
         stage2 = {"aligned": "none", "full": DEFAULT_METHOD}.get(text, text)
@@ -86,10 +85,12 @@ def parse_method(text: str, *, hand_model: str = "open", given_boxes: bool = Tru
 
 
 def _source(name: str, place: str) -> tuple[Source, Path | None]:
-    if place in ("pipeline", "keypoints"):
+    if place in get_args(Source):
         return cast("Source", place), None
     head, plus, file = place.partition("+")
     source, weights = ("pipeline", file) if plus and head == "pipeline" else ("network", place)
     if not Path(weights).is_file():
-        raise ConfigError(f"method {name!r} needs a weights file, `pipeline` or `keypoints`; {weights!r} is neither.")
+        raise ConfigError(
+            f"method {name!r} needs a weights file, `network`, `pipeline` or `keypoints`; {weights!r} is none of them."
+        )
     return cast("Source", source), Path(weights)

@@ -140,10 +140,12 @@ _PLAUSIBILITY = {
     "PenRate": Metric("share", _penetrates, 3),
     "ContactKept": Metric("share", _kept, 3, is_better_lower=False),
 }
+TEACHERS = "teachers loaded"
 STAGE_COLUMNS = tuple(f"ms {stage}" for stage in STAGES)
 _EFFICIENCY = {
     "frames a second": Metric("1/s", _rate, 1, is_better_lower=False),
     **{name: Metric("ms", _stage(number), 0) for number, name in enumerate(STAGE_COLUMNS)},
     "ms a picture": Metric("ms", lambda r: Totals.of(1e3 * r["seconds"], pooled=True), 0),
+    TEACHERS: Metric("", _plain("teachers"), 0),
     "hands found": Metric("share", _found, 3, is_better_lower=False),
 }

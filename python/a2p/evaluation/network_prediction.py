@@ -37,7 +37,8 @@ class PairParameters(NamedTuple):
 class NetworkPredictor:
     """What the network says of its crops; nothing is fitted to keypoints. Hands without a box are not found."""
 
-    def __init__(self, weights: Path, *, hand_model: str = "open", stage2: Stage2 = "none") -> None:
+    def __init__(self, weights: Path | None, *, hand_model: str = "open", stage2: Stage2 = "none") -> None:
+        """Loads the models; `weights` is the network's file, None for the packaged one."""
         self.models = HandModel.load_pair(hand_model)
         self._reader = NetworkReader(weights)
         self._refiner = None if stage2 == "none" else Refiner(self.models, method=stage2)
@@ -55,7 +56,7 @@ class NetworkPredictor:
         with one_torch_thread(), torch.no_grad():
             given = self._given(pixels, there, camera)
             cut = time.perf_counter()
-            output = self._reader.network(given)
+            output = self._reader.output(given)
             hands = PairParameters(*(hand[0] for hand in hands_of(output, self.models)))
             if len(sides) == 2:
                 hands = _apart_by(hands, self.models, output.relative_translation[0])

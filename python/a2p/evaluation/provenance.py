@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import math
+import sys
 from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
@@ -17,6 +19,7 @@ from a2p.hand.hand_file import read_hand_data
 from a2p.pipeline import Reconstructor
 
 _PACKAGE = Path(__file__).parents[1]
+_TEACHERS = "a2p.alignment.teachers"
 _LEARNED = (".tflite", ".safetensors", ".npz", ".onnx", ".pt")
 _FLOATING_POINT = {0: 4, 1: 2}
 """Bytes a number of TensorFlow Lite's types float32 and float16."""
@@ -42,14 +45,23 @@ def parameter_count(method: Method) -> int:
     areas = {
         "pipeline": {"perception", "detection", "alignment"},
         "keypoints": {"perception", "detection"},
-        "network": set[str](),
+        "network": {"alignment"},
     }[method.source]
-    if method.weights is not None or not _looks_with_network():
+    if method.weights is not None or (method.source == "pipeline" and not _looks_with_network()):
         areas = areas - {"alignment"}
     if method.stage2 == "diffusion":
         areas = areas | {"plausibility"}
     files = [path for path in _packaged() if path.parent.parent.name in areas]
     return sum(map(_numbers, files if method.weights is None else [*files, method.weights]))
+
+
+def teachers_loaded() -> int:
+    """Returns how many teachers this process holds, whoever loaded them: training needs them, inference does not."""
+    protocol = sys.modules.get(f"{_TEACHERS}.protocol")
+    if protocol is None:
+        return 0
+    own = (thing for thing in gc.get_objects() if str(type(thing).__module__).startswith(_TEACHERS))
+    return sum(isinstance(thing, protocol.Teacher) for thing in own)
 
 
 def _looks_with_network() -> bool:

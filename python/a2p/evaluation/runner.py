@@ -9,6 +9,7 @@ from a2p.data.reading import LoadedSample, SampleReader
 from a2p.data.sample import HandDataset
 from a2p.errors import DataError
 from a2p.evaluation.prediction import Predictor
+from a2p.evaluation.provenance import teachers_loaded
 from a2p.evaluation.regression import JointRegressor
 from a2p.evaluation.results_file import ResultsFile, RunInfo, Scored
 from a2p.evaluation.scatter import Scatter, in_processes
@@ -38,6 +39,7 @@ class _Worker:
         self._reader = SampleReader(job.dataset, skip_broken=job.skip_broken)
         self._predictor = job.make_predictor()
         self._scorer = Scorer(self._predictor.models, job.regressor)
+        self._teachers = teachers_loaded()
 
     def score(self, position: int) -> Scored:
         loaded = self._reader.load(position)
@@ -45,11 +47,13 @@ class _Worker:
             return Scored(position, str(position), None, loaded.reason)
         try:
             prediction = self._predictor(loaded.sample, loaded.pixels)
-            return Scored(position, loaded.sample.id, self._scorer(loaded.sample, prediction).tobytes())
+            record = self._scorer(loaded.sample, prediction)
         except DataError as error:
             if not self._reader.skip_broken:
                 raise
             return Scored(position, loaded.sample.id, None, str(error))
+        record["teachers"] = self._teachers
+        return Scored(position, loaded.sample.id, record.tobytes())
 
 
 def evaluate(

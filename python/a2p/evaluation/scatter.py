@@ -25,6 +25,7 @@ _Item_contra = TypeVar("_Item_contra", contravariant=True)
 _Made_co = TypeVar("_Made_co", covariant=True)
 LOCAL = "local"
 """The address that stands for a Ray cluster on this machine alone, which lives as long as the work."""
+_THREAD_LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _MOST_BLOCKS = 4096
 """Parts that Ray Data cuts the work into; what a dead worker loses is one of them, and it is done again."""
 
@@ -55,7 +56,10 @@ def in_processes(job: Job[Item, Made], chunks: Sequence[list[Item]], *, workers:
             yield [work(item) for item in chunk]
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(job,)) as pool:
+    with (
+        _single_threaded(),
+        ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(job,)) as pool,
+    ):
         try:
             yield from pool.map(_do_chunk, chunks)
         except BrokenProcessPool as error:
@@ -63,6 +67,24 @@ def in_processes(job: Job[Item, Made], chunks: Sequence[list[Item]], *, workers:
                 "a worker process died, perhaps for want of memory. Start again with fewer workers: the run goes on "
                 "where it stopped."
             ) from error
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """Lets processes that are started meanwhile work in one thread each: the other cores are the other workers'.
+
+    Libraries read these once, when they are loaded; threads of linear algebra that wait for a core spin on it.
+    """
+    before = {name: os.environ.get(name) for name in _THREAD_LIMITS}
+    os.environ.update(dict.fromkeys(_THREAD_LIMITS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def on_ray(workers: int, address: str = LOCAL) -> Scatter:
@@ -106,7 +128,7 @@ def _cluster(workers: int, address: str) -> Iterator[None]:
         address=address,
         log_to_driver=False,
         logging_level="ERROR",
-        runtime_env={"env_vars": {"PYTHONPATH": paths}},
+        runtime_env={"env_vars": {"PYTHONPATH": paths, **dict.fromkeys(_THREAD_LIMITS, "1")}},
         **settings,
     )
     try:

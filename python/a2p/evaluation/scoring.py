@@ -41,6 +41,7 @@ RECORD = np.dtype(
         *((name, "f8") for name in _PLAUSIBILITY),
         ("seconds", "f8"),
         ("stage_seconds", "f8", (len(STAGES),)),
+        ("teachers", "f4"),
         ("keypoints_m", "f4", (2, 21, 3)),
         ("truth_m", "f4", (2, 21, 3)),
         ("parameters", "f4", (2, 61)),

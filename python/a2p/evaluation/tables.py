@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from a2p.evaluation.ablation import Untrained
 from a2p.evaluation.accuracy import Protocol
 from a2p.evaluation.bootstrap import confidence_interval, paired_difference
 from a2p.evaluation.metrics import Metric, metrics_of
@@ -71,8 +72,15 @@ class Table:
         return json.dumps(_without_nan(asdict(self)), indent=1, allow_nan=False)
 
 
-def paper_table(number: int, runs: Sequence[RunResults], *, protocol: Protocol = "interwild") -> Table:
-    """Returns one of the paper's tables: its rows, then a row a run."""
+def paper_table(
+    number: int,
+    rows: Sequence[RunResults | Untrained],
+    *,
+    protocol: Protocol = "interwild",
+    notes: Sequence[str] = (),
+) -> Table:
+    """Returns one of the paper's tables: its rows, then a row a run; networks that are not trained have dashes."""
+    runs = [row for row in rows if isinstance(row, RunResults)]
     paper = PUBLISHED[number]
     columns = (*paper.columns, *paper.further_columns)
     metrics = metrics_of(protocol)
@@ -82,8 +90,8 @@ def paper_table(number: int, runs: Sequence[RunResults], *, protocol: Protocol =
         number=number,
         title=paper.title,
         columns=columns,
-        rows=(*printed, *(_our_row(run, columns, number, protocol) for run in runs)),
-        notes=(*paper.notes, *_notes(number, runs, protocol)),
+        rows=(*printed, *(_our_row(row, columns, number, protocol) for row in rows)),
+        notes=(*paper.notes, *notes, *_notes(number, runs, protocol)),
         digits=tuple(1 if column == PARAMETERS else metrics[column].digits for column in columns),
     )
 
@@ -112,7 +120,9 @@ def comparison(
     return "\n".join([*lines, "", note, ""])
 
 
-def _our_row(run: RunResults, columns: Sequence[str], number: int, protocol: Protocol) -> TableRow:
+def _our_row(run: RunResults | Untrained, columns: Sequence[str], number: int, protocol: Protocol) -> TableRow:
+    if isinstance(run, Untrained):
+        return TableRow(f"a2p, {run.title}", (None,) * len(columns), run.reason, is_ours=True)
     metrics = metrics_of(protocol)
     records = run.records
     intervals = [_interval(metrics.get(name), records) for name in columns] if len(records) else []
