@@ -171,3 +171,11 @@ NATIVE_LINEARISED_REL = 2.8e-14  # observed 7.2e-15 of a hand's largest number, 
 NATIVE_DESCENT_STATE = 8e-10  # observed 2.1e-10 after 12 steps from wild starts, of which rounding grows; median 1e-14
 NATIVE_DESCENT_COST_REL = 1.7e-10  # observed 4.5e-11
 NATIVE_FIT_M = 2.7e-14  # observed 6.9e-15 m, keypoints of 480 hands fitted whole; 2.2e-16 of posed states
+
+WINDOW_STEPS_OF_8_BITS = 1.01
+"""A window's values against their definition in float64: a block whose mean lies between two of 256 steps may be
+rounded the other way."""
+SPREAD_BY_PASSES = 0.1
+"""Spread of 2 and of 8 passes against 4, relative, on passes that differ by noise."""
+BRIEF_DIFFERENCE = 0.04
+"""Keypoints of a hand after two passes against five, in sizes of the hand."""

@@ -13,6 +13,7 @@ void register_measures(py::module_& m);
 void register_penetration(py::module_& m);
 void register_picture(py::module_& m);
 void register_rasterize(py::module_& m);
+void register_sample_window(py::module_& m);
 void register_signed_distance(py::module_& m);
 void register_skinning(py::module_& m);
 void register_topology(py::module_& m);
@@ -37,6 +38,7 @@ PYBIND11_MODULE(_core, m) {
   register_skinning(m);
   register_topology(m);
   register_penetration(m);
+  register_sample_window(m);
   register_signed_distance(m);
   register_fused_step(m);
   register_keypoint_fit(m);

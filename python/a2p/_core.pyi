@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['DistanceField', 'FusedStep', 'KeypointFit', 'MeshTopology', 'PenetrationPair', 'PictureRenderer', 'SkinningModel', 'intersection_volume', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'set_isa', 'set_thread_count', 'surface_distance', 'thread_count', 'vertex_collisions', 'winding_number']
+__all__: list[str] = ['DistanceField', 'FusedStep', 'KeypointFit', 'MeshTopology', 'PenetrationPair', 'PictureRenderer', 'SkinningModel', 'intersection_volume', 'isa', 'rasterize', 'resolve', 'runnable_isas', 'sample_window', 'set_isa', 'set_thread_count', 'surface_distance', 'thread_count', 'vertex_collisions', 'winding_number']
 class PictureRenderer:
     """
     Renders training pictures of two hands. See a2p/picture/render.h.
@@ -126,6 +126,10 @@ def resolve(faces: typing.Any, values: typing.Any, face: typing.Any, weights: ty
 def runnable_isas() -> list[str]:
     """
     Instruction sets that run on this processor, by ascending preference.
+    """
+def sample_window(picture: typing.Any, *, centre: tuple[typing.SupportsFloat | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex], side: typing.SupportsFloat | typing.SupportsIndex, rotation: typing.SupportsFloat | typing.SupportsIndex, mirrored: bool, size: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    See a2p/sample_window.h. Returns (size, size, 3) float32.
     """
 def set_isa(name: str | None) -> None:
     """

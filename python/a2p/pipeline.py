@@ -13,7 +13,6 @@ from typing import TypeAlias, Union
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image
 from torch import Tensor
 
 from a2p.abandonment import raise_if_abandoned
@@ -89,7 +88,7 @@ class Reconstructor:
         self.refine = bool(refine)
         self.models = HandPair(*hand_model) if isinstance(hand_model, tuple) else HandModel.load_pair(str(hand_model))
         self._keypoints = {model.side: KeypointRegressor.for_model(model, "mediapipe") for model in self.models}
-        self._finder = HandFinder(detector=detector)
+        self._finder = HandFinder(detector=detector, thorough=network is False)
         self._fit = KeypointFit(self.models.right, self.models.left)
         self._network = None if network is False else NetworkReader(None if network is True else network)
         self._refiner = Refiner(hand_model=self.models, method=refine if isinstance(refine, str) else DEFAULT_METHOD)
@@ -330,11 +329,9 @@ def read_crops(
         boxes=torch.tensor([hand.box_xyxy_px for hand in seen], dtype=torch.float32),
         pairs=pairs,
     )
-    picture = Image.fromarray(pixels)
     squares = zip(windows.centre.tolist(), windows.side.tolist(), windows.is_right.tolist(), strict=True)
     crops = [
-        sample(picture, Crop((x, y), side, mirrored=not is_right), network.crop_px)
-        for (x, y), side, is_right in squares
+        sample(pixels, Crop((x, y), side, mirrored=not is_right), network.crop_px) for (x, y), side, is_right in squares
     ]
     return network(torch.from_numpy(np.stack(crops)).movedim(-1, 1), windows, camera)
 

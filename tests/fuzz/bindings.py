@@ -58,6 +58,11 @@ _NAMES = [
     "width",
     "height",
     "near",
+    "picture",
+    "centre",
+    "side",
+    "rotation",
+    "size",
     "columns",
     "max_distance",
     "max_cosine",
@@ -233,6 +238,19 @@ def _measures(choices: Choices) -> object:
     return core.vertex_collisions(*meshes, **numbers)
 
 
+def _sample_window(choices: Choices) -> object:
+    picture = array(
+        choices, (choices.integer(12), choices.integer(12), choices.pick([3, 3, 3, 4])), np.uint8, below=256
+    )
+    numbers = {name: choices.number() for name in ("side", "rotation")}
+    centre = (choices.number(), choices.number())
+    size = choices.pick([1, 4, 9, 0, -1, 2**40])
+    seen = core.sample_window(picture, centre=centre, **numbers, mirrored=choices.one_in(2), size=size)
+    if not (np.isfinite(seen).all() and seen.min() >= 0.0 and seen.max() <= 1.0001):
+        raise AssertionError("a window on a picture shows something beyond [0, 1]")
+    return seen
+
+
 def _doubles(choices: Choices, *shape: int) -> Any:
     """Returns numbers, seldom spoiled: this entry takes many arrays."""
     return array(choices if choices.one_in(8) else Choices(bytes([choices.integer(256)])), shape, np.float64)
@@ -321,6 +339,7 @@ ENTRY_POINTS: tuple[Callable[[Choices], object], ...] = (
     _rasterize,
     _resolve,
     _measures,
+    _sample_window,
     _keypoint_fit,
     _topology,
     _settings,

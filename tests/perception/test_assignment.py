@@ -1,3 +1,6 @@
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,6 +9,7 @@ from a2p.perception.crop import Crop
 from a2p.perception.detector import Candidate
 from a2p.perception.landmarks import Landmarks
 from a2p.perception.reading import Reading, distance, size
+from tests.tolerances import SPREAD_BY_PASSES
 
 HAND = np.random.default_rng(7).uniform(0.0, 100.0, (21, 2))
 HAND[0], HAND[1] = (0.0, 0.0), (100.0, 100.0)
@@ -77,7 +81,35 @@ def test_two_hands_that_overlap_are_one_of_each_unless_both_are_sure(
 
 def test_passes_that_disagree_spread_and_those_that_agree_do_not() -> None:
     assert reading(0.0, right=0.5).spread.max() == 0.0
-    np.testing.assert_allclose(reading(0.0, right=0.5, disagree=3.0).spread, 0.03)
+    np.testing.assert_allclose(reading(0.0, right=0.5, disagree=3.0).spread, 0.03 * math.sqrt(1.5))
+
+
+def test_the_spread_does_not_depend_on_how_many_passes_there_are() -> None:
+    noise = np.random.default_rng(8).normal(scale=2.0, size=(400, 21, 2))
+    spreads = [np.mean([of_passes(noise[k : k + n]).spread for k in range(0, 400 - n, n)]) for n in (2, 4, 8)]
+    np.testing.assert_allclose(spreads, spreads[1], rtol=SPREAD_BY_PASSES)
+
+
+def test_passes_agree_that_lie_together_and_name_one_side() -> None:
+    assert reading(0.0, right=0.99, disagree=1.0).agrees
+    assert reading(0.0, right=0.01, disagree=1.0).agrees
+    assert not reading(0.0, right=0.99, disagree=5.0).agrees
+    assert not reading(0.0, right=0.7, disagree=1.0).agrees
+    known = replace(reading(0.0, right=0.7).candidate, handedness="right")
+    assert replace(reading(0.0, right=0.7), candidate=known).agrees
+    assert not of_passes(np.zeros((1, 21, 2))).agrees
+
+
+def test_a_hand_is_plain_where_every_pass_sees_it_at_one_place_whatever_its_side() -> None:
+    assert reading(0.0, right=0.6, disagree=5.0).is_plain
+    assert not reading(0.0, right=0.99, disagree=15.0).is_plain
+    assert not reading(0.0, right=0.99, score=0.75).is_plain
+    assert not of_passes(np.zeros((1, 21, 2))).is_plain
+
+
+def of_passes(shifts: np.ndarray) -> Reading:
+    passes = tuple(Landmarks(HAND + shift, np.zeros((21, 3)), 0.95, 0.99, Crop((0.0, 0.0), 1.0)) for shift in shifts)
+    return Reading(Candidate(0.95, crops=(Crop((0.0, 0.0), 1.0),)), passes)
 
 
 def test_the_distance_of_hands_is_in_hand_sizes() -> None:

@@ -8,11 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
+from a2p.crew import Crew
 from a2p.errors import BoxError, ConfigError
 from a2p.perception import Candidate, HandFinder, load_image
 from a2p.perception.crop import Crop
+from a2p.perception.landmarks import LandmarkModel
+from a2p.perception.palm import PalmDetector
+from a2p.perception.search import PalmSearch
 from tests.perception.photo_truth import PHOTOS, found
-from tests.tolerances import LANDMARK_ERROR_PX
+from tests.tolerances import BRIEF_DIFFERENCE, LANDMARK_ERROR_PX
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +155,70 @@ def test_threads_share_one_finder(finder: HandFinder, shared_data: Path) -> None
         thread.join()
     assert len(results) == 4
     assert all(torch.equal(result, expected) for result in results)
+
+
+@pytest.fixture(scope="module")
+def brief() -> HandFinder:
+    return HandFinder(threads=2, thorough=False)
+
+
+class Counted:
+    """Counts the calls of a method."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, owner: type, name: str) -> None:
+        self.count, method = 0, getattr(owner, name)
+
+        def counted(*args: object, **kwargs: object) -> object:
+            self.count += 1
+            return method(*args, **kwargs)
+
+        patch.setattr(owner, name, counted)
+
+
+def test_two_plain_hands_take_one_look_and_two_passes_each(
+    brief: HandFinder, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = load_image(shared_data / "photos" / "tensorflow__tfjs-models__hands.jpg").pixels
+    looks, passes = Counted(monkeypatch, PalmDetector, "__call__"), Counted(monkeypatch, LandmarkModel, "__call__")
+    assert len(brief.find_hands(image)) == 2
+    assert (looks.count, passes.count) == (1, 4)
+
+
+def test_who_is_thorough_takes_five_passes_a_hand(
+    finder: HandFinder, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = load_image(shared_data / "photos" / "tensorflow__tfjs-models__hands.jpg").pixels
+    passes = Counted(monkeypatch, LandmarkModel, "__call__")
+    assert len(finder.find_hands(image)) == 2
+    assert passes.count == 10
+
+
+def test_a_brief_finder_finds_what_a_thorough_one_does(
+    finder: HandFinder, brief: HandFinder, shared_data: Path
+) -> None:
+    for name in ("Dw1010__IntagHand__1.jpg", "victordibia__handtracking__test_image.jpeg"):
+        image = load_image(shared_data / "photos" / name).pixels
+        for few, many in zip(brief.find_hands(image), finder.find_hands(image), strict=True):
+            assert few.handedness == many.handedness
+            size = float((many.keypoints_2d.amax(0) - many.keypoints_2d.amin(0)).max())
+            assert (few.keypoints_2d - many.keypoints_2d).norm(dim=-1).mean() < BRIEF_DIFFERENCE * size
+
+
+def test_a_candidate_that_cannot_be_among_the_best_is_not_read(
+    shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Doubtful:
+        """The packaged detector's palms, and a window on nothing of a low score."""
+
+        def __init__(self) -> None:
+            self._palms = PalmSearch(PalmDetector(threads=1), Crew(1))
+
+        def __call__(self, image: Image.Image, *, max_hands: int) -> list[Candidate]:
+            nowhere = Candidate(0.3, crops=(Crop((10.0, 10.0), 50.0),))
+            return [*self._palms(image, max_hands=max_hands)[:max_hands], nowhere]
+
+    image = load_image(shared_data / "photos" / "tensorflow__tfjs-models__hands.jpg").pixels
+    finder = HandFinder(detector=Doubtful(), threads=1, thorough=False)
+    passes = Counted(monkeypatch, LandmarkModel, "__call__")
+    assert len(finder.find_hands(image)) == 2
+    assert passes.count == 4

@@ -68,7 +68,7 @@ class CentreDetector:
     @torch.inference_mode()
     def look(self, image: Image.Image, window: Crop, *, min_score: float = 0.1) -> list[DetectedHand]:
         """Returns the hands in an upright window, best first."""
-        picture = torch.from_numpy(sample(image, window, self.input_px)).movedim(-1, 0)[None]
+        picture = torch.from_numpy(sample(np.asarray(image.convert("RGB")), window, self.input_px)).movedim(-1, 0)[None]
         nobody = torch.zeros(1, 2, self.input_px, self.input_px)
         maps = self.network.from_maps(*self._blocks(self.network.encoder.stem(picture, nobody)))
         hands = [_hand(maps, window, *place) for place in _peaks(maps.logits[0].sigmoid(), min_score)]

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
 from torch import Tensor
 
 from a2p.alignment.batch import AlignmentInput
@@ -81,11 +80,10 @@ class NetworkPredictor:
             is_right=torch.tensor([side == "right" for side, _ in there]),
             boxes=torch.stack([_keypoint_box(box) for _, box in there]),
         )
-        picture = Image.fromarray(pixels)
         squares = zip(windows.centre.tolist(), windows.side.tolist(), windows.is_right.tolist(), strict=True)
         size = self._reader.crop_px
         crops = [
-            sample_crop(picture, Crop((x, y), side, mirrored=not is_right), size) for (x, y), side, is_right in squares
+            sample_crop(pixels, Crop((x, y), side, mirrored=not is_right), size) for (x, y), side, is_right in squares
         ]
         place = {side: number for number, (side, _) in enumerate(there)}
         row = (place.get("right", -1), place.get("left", -1))

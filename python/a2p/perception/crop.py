@@ -7,10 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
+
+from a2p.native import core
+from a2p.perception.image import Pixels
 
 Points2D = Float[np.ndarray, "*batch 2"]
 """Points in the image or in a crop, px."""
+
+_LEAST_SIDE_PX = 1e-6
 
 
 @dataclass(frozen=True)
@@ -56,24 +60,18 @@ def letterbox(width: int, height: int) -> Crop:
     return Crop((width / 2.0, height / 2.0), float(max(width, height)))
 
 
-def sample(image: Image.Image, crop: Crop, size: int) -> Float[np.ndarray, "size size 3"]:
+def sample(image: Pixels, crop: Crop, size: int) -> Float[np.ndarray, "size size 3"]:
     """Returns the pixels of a crop at `size` x `size`, RGB in [0, 1], black outside the image.
 
     Bilinear; where the crop has more pixels than the result, whole blocks of the image are averaged first, so that
-    fine detail does not alias.
+    fine detail does not alias. A window without extent shows what is at its centre.
     """
-    source, matrix = image, crop.axes() * (crop.side_px / size)
-    origin = crop.to_image(np.zeros(2))
-    factor = int(crop.side_px / size)
-    if factor > 1:
-        corners = crop.to_image(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
-        low = np.clip(np.floor(corners.min(axis=0) - factor), 0, (image.width - 1, image.height - 1)).astype(int)
-        high = np.clip(np.ceil(corners.max(axis=0) + factor), low + 1, (image.width, image.height)).astype(int)
-        source = image.reduce(factor, box=(int(low[0]), int(low[1]), int(high[0]), int(high[1])))
-        matrix, origin = matrix / factor, (origin - low) / factor
-    coefficients = (matrix[0, 0], matrix[0, 1], origin[0], matrix[1, 0], matrix[1, 1], origin[1])
-    warped = source.transform(
-        (size, size), Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR, fillcolor=(0, 0, 0)
+    pixels: np.ndarray = core.sample_window(
+        np.ascontiguousarray(image),
+        centre=crop.center_px,
+        side=max(crop.side_px, _LEAST_SIDE_PX),
+        rotation=crop.rotation,
+        mirrored=crop.mirrored,
+        size=size,
     )
-    pixels: np.ndarray = np.asarray(warped, dtype=np.float32) * np.float32(1.0 / 255.0)
     return pixels

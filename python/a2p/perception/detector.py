@@ -45,12 +45,13 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class GivenBoxes:
-    """The detector that knows already: boxes from the caller."""
+    """Boxes from the caller, in place of a detector's."""
 
     boxes: tuple[tuple[Handedness, Box], ...]
 
-    def __call__(self, image: Image.Image, *, max_hands: int) -> list[Candidate]:  # noqa: ARG002
-        """Returns one candidate for each box, in the caller's order."""
+    @property
+    def candidates(self) -> list[Candidate]:
+        """One candidate for each box, in the caller's order."""
         return [Candidate(1.0, box_xyxy_px=box, handedness=handedness) for handedness, box in self.boxes]
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
 
 from a2p.perception.crop import Crop, sample
+from a2p.perception.image import Pixels
 from a2p.perception.packaged import packaged_model
 
 INPUT_SIZE = 224
@@ -58,7 +58,7 @@ class LandmarkModel:
     def __init__(self, *, threads: int = 2) -> None:
         self._model = packaged_model("hand_landmark_full.tflite", threads=threads)
 
-    def __call__(self, image: Image.Image, crop: Crop) -> Landmarks:
+    def __call__(self, image: Pixels, crop: Crop) -> Landmarks:
         """Returns the hand in the crop, whether or not there is one: `presence` says.
 
         The model's label assumes a selfie, that is, a mirrored picture: its output is the probability of a left hand

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
 
 from a2p.perception.crop import Crop, sample
+from a2p.perception.image import Pixels
 from a2p.perception.packaged import packaged_model
 
 INPUT_SIZE = 192
@@ -67,7 +67,7 @@ class PalmDetector:
         self._model = packaged_model("palm_detection_full.tflite", threads=threads)
         self._anchors = anchors()
 
-    def __call__(self, image: Image.Image, window: Crop, *, min_score: float = 0.5) -> list[Palm]:
+    def __call__(self, image: Pixels, window: Crop, *, min_score: float = 0.5) -> list[Palm]:
         """Returns every anchor's palm of at least `min_score`, best first, duplicates included (see `merge`)."""
         regression, logits = self._model(sample(image, window, INPUT_SIZE))
         scores = 1.0 / (1.0 + np.exp(-np.clip(logits[:, 0].astype(np.float64), -100.0, 100.0)))

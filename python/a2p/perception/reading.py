@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
 
 from a2p.crew import Crew
 from a2p.errors import BoxError
 from a2p.perception.crop import Crop
 from a2p.perception.detector import Box, Candidate
+from a2p.perception.image import Pixels
 from a2p.perception.landmarks import LandmarkModel, Landmarks
 from a2p.perception.palm import PalmDetector, merge
 
@@ -31,6 +31,10 @@ and a window that follows it shrinks onto what the other hand leaves free."""
 _FOLLOWED = 2
 """Passes over a hand that is known from the frame before."""
 _SURE = 0.9
+_AGREED = 0.04
+"""Passes whose spread is below this on average agree."""
+_PLAIN_PRESENCE, _PLAIN_SCORE, _PLAIN_SPREAD = 0.85, 0.8, 0.1
+"""What each pass, the score and the spread of a hand without doubt reach at least, and at most."""
 _HOPELESS = 0.05
 _FITTING = 0.8
 """A pass as like a given box as this needs no others beside it (see `_likeness`). Once measured: on hand_graph_cnn 5.1
@@ -77,10 +81,31 @@ class Reading:
 
     @property
     def spread(self) -> Float[np.ndarray, " 21"]:
-        """How far the passes disagree about each keypoint: root mean square distance from the mean, in hand sizes."""
+        """How far the passes disagree about each keypoint: root mean square distance from the mean, in hand sizes.
+
+        Of few passes the mean lies nearer to each than of many: taken to what four passes would show.
+        """
         points = np.stack([one.keypoints_2d for one in self.passes])
         rms: np.ndarray = np.sqrt(np.square(points - points.mean(axis=0)).sum(axis=-1).mean(axis=0))
-        return rms / size(self.keypoints_2d)
+        return rms * math.sqrt(0.75 / (1.0 - 1.0 / max(len(points), 2))) / size(self.keypoints_2d)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether two passes or more say the same, so that further ones would change little."""
+        sides = [one.right for one in self.passes]
+        same_side = self.candidate.handedness is not None or min(sides) > _SURE or max(sides) < 1.0 - _SURE
+        return len(self.passes) > 1 and same_side and float(self.spread.mean()) < _AGREED
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is a hand without doubt, and each pass saw the same one."""
+        present = min(one.presence for one in self.passes) >= _PLAIN_PRESENCE and self.score >= _PLAIN_SCORE
+        return present and len(self.passes) > 1 and float(self.spread.mean()) < _PLAIN_SPREAD
+
+
+def best_score(candidate: Candidate) -> float:
+    """Returns the most that a reading of a candidate could score."""
+    return math.sqrt(candidate.score)
 
 
 def size(points: Float[np.ndarray, "21 2"]) -> float:
@@ -97,12 +122,14 @@ def distance(a: Float[np.ndarray, "21 2"], b: Float[np.ndarray, "21 2"]) -> floa
 class HandReader:
     """Reads hands at candidates' places."""
 
-    def __init__(self, landmarks: LandmarkModel, palms: PalmDetector, crew: Crew) -> None:
+    def __init__(self, landmarks: LandmarkModel, palms: PalmDetector, crew: Crew, *, thorough: bool = True) -> None:
+        """Reads with given models; `thorough` says that hands whose first passes agree get all others, too."""
         self._landmarks = landmarks
         self._palms = palms
         self._crew = crew
+        self._thorough = thorough
 
-    def glance(self, image: Image.Image, candidate: Candidate) -> Reading:
+    def glance(self, image: Pixels, candidate: Candidate) -> Reading:
         """Returns the hand at a candidate's place after two passes, one if it shows nothing; see its score."""
         first = self._first(image, candidate)
         if first.presence < _HOPELESS:
@@ -110,12 +137,14 @@ class HandReader:
         windows = _windows_after(first, crowded=first.presence < _SURE)
         return Reading(candidate, (first, self._landmarks(image, windows[0])))
 
-    def study(self, image: Image.Image, reading: Reading, *, crowded: bool) -> Reading:
+    def study(self, image: Pixels, reading: Reading, *, crowded: bool) -> Reading:
         """Returns the same hand after further passes, each over another window; `crowded` says that two overlap.
 
         A pass that ends on another hand nearby is left out: of two clasped hands, the one in front attracts. For a
         hand that stands alone so is the first, whose window was the detector's guess.
         """
+        if reading.agrees and not self._thorough:
+            return reading
         first = reading.passes[0]
         crowded = crowded or first.presence < _SURE
         around = self._look(image, _windows_after(first, crowded=crowded)[1:])
@@ -124,12 +153,12 @@ class HandReader:
         )
         return Reading(reading.candidate, near if len(near) > 2 and not crowded else (first, *near))
 
-    def follow(self, image: Image.Image, candidate: Candidate, window: Crop, *, crowded: bool) -> Reading:
+    def follow(self, image: Pixels, candidate: Candidate, window: Crop, *, crowded: bool) -> Reading:
         """Returns the hand in a window known from the frame before, after fewer passes than a new hand needs."""
         windows = _windows_on(window, crowded=crowded)[:_FOLLOWED]
         return Reading(candidate, tuple(self._look(image, windows)))
 
-    def _first(self, image: Image.Image, candidate: Candidate) -> Landmarks:
+    def _first(self, image: Pixels, candidate: Candidate) -> Landmarks:
         box = candidate.box_xyxy_px
         if candidate.crops:
             looks = [self._landmarks(image, candidate.crops[0])]
@@ -143,10 +172,10 @@ class HandReader:
             looks += self._look(image, _turns_of(box))
         return max(looks, key=lambda look: _likeness(look, candidate, box))
 
-    def _look(self, image: Image.Image, windows: Sequence[Crop]) -> list[Landmarks]:
+    def _look(self, image: Pixels, windows: Sequence[Crop]) -> list[Landmarks]:
         return self._crew.map(lambda window: self._landmarks(image, window), windows)
 
-    def _palms_in(self, image: Image.Image, box: Box) -> list[Crop]:
+    def _palms_in(self, image: Pixels, box: Box) -> list[Crop]:
         """Returns windows on the hands whose palms show in a box."""
         center, side = _square_of(box)
         palms = merge(self._palms(image, Crop(center, 1.5 * side), min_score=0.2))

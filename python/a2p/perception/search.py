@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -10,10 +11,12 @@ from PIL import Image
 from a2p.crew import Crew
 from a2p.perception.crop import Crop, letterbox
 from a2p.perception.detector import Candidate
+from a2p.perception.image import Pixels
 from a2p.perception.palm import Palm, PalmDetector, average, clusters, merge
 
 _MIN_SCORE = 0.2
 """The detector's own threshold is 0.5; touching hands often score less, and later stages can tell."""
+_LIKELY_SCORE = 0.5
 _CLEAR_SCORE = 0.8
 _ALTERNATIVES = 4
 _EIGHTH_TURN = math.pi / 4.0
@@ -22,8 +25,8 @@ _EIGHTH_TURN = math.pi / 4.0
 class PalmSearch:
     """The packaged detector: palms all over the image, each with the window on its hand.
 
-    A second look follows wherever the first leaves doubt. It turns the picture by an eighth of a turn both ways,
-    since a clasped hand that is missed upright is often seen askew, and zooms in on the best palm at two scales:
+    Closer looks follow wherever the first leaves doubt: at the picture turned by an eighth of a turn both ways,
+    since a clasped hand that is missed upright is often seen askew, then at the best palm's surroundings at two scales:
     a hand that another covers stands out when it is large, a small one beside it when it is larger.
     If nothing was seen at all, the image is searched in tiles.
     """
@@ -34,23 +37,43 @@ class PalmSearch:
 
     def __call__(self, image: Image.Image, *, max_hands: int) -> list[Candidate]:
         """Returns a candidate for each palm, best first."""
-        whole = letterbox(image.width, image.height)
-        palms = self._look(image, [whole])
-        if not _are_clear(palms, max_hands):
-            palms = palms + self._look(image, _closer(whole, palms))
-        if not palms:
-            palms = self._look(image, _tiles(image.width, image.height))
-        return [_candidate(group) for group in clusters(palms)[: max_hands + 4]]
+        *_, last = self.looks(np.asarray(image.convert("RGB")), max_hands=max_hands)
+        return last
 
-    def around(self, image: Image.Image, window: Crop) -> list[Candidate]:
+    def looks(self, image: Pixels, *, max_hands: int) -> Iterator[list[Candidate]]:
+        """Yields the candidates as soon as they may be all hands wanted, then, on demand, those of all looks.
+
+        Each list has the best first. Whoever has read the first and is content need not ask for the second.
+        """
+        height, width = image.shape[:2]
+        whole = letterbox(width, height)
+        palms = self._look(image, [whole])
+        yielded = False
+        for windows in (_turned(whole), _nearer(palms)):
+            if not yielded and _are_likely(palms, max_hands):
+                yield _candidates(palms, max_hands)
+                yielded = True
+                if _are_clear(palms, max_hands):
+                    return
+            palms = palms + self._look(image, windows)
+        if not palms:
+            palms = self._look(image, _tiles(width, height))
+        yield _candidates(palms, max_hands)
+
+    def around(self, image: Pixels, window: Crop) -> list[Candidate]:
         """Returns a candidate for each palm in a window, seen upright and turned by an eighth both ways, best first."""
         windows = [window, window.turned(_EIGHTH_TURN), window.turned(-_EIGHTH_TURN)]
         return [_candidate(group) for group in clusters(self._look(image, windows))]
 
-    def _look(self, image: Image.Image, windows: list[Crop]) -> list[Palm]:
+    def _look(self, image: Pixels, windows: list[Crop]) -> list[Palm]:
         """Returns the palms in each window, the best of the first window first."""
         looks = self._crew.map(lambda window: merge(self._palms(image, window, min_score=_MIN_SCORE)), windows)
         return [palm for palms in looks for palm in palms]
+
+
+def _candidates(palms: list[Palm], max_hands: int) -> list[Candidate]:
+    """Returns a candidate for each hand's palms, best first, some more than are wanted."""
+    return [_candidate(group) for group in clusters(palms)[: max_hands + 4]]
 
 
 def _candidate(group: list[Palm]) -> Candidate:
@@ -71,14 +94,24 @@ def _are_clear(palms: list[Palm], max_hands: int) -> bool:
     )
 
 
-def _closer(whole: Crop, palms: list[Palm]) -> list[Crop]:
-    """Returns the windows of the second look."""
-    windows = [whole.turned(-_EIGHTH_TURN), whole.turned(_EIGHTH_TURN).scaled(1.3)]
-    if palms:
-        hand = palms[0].crop()
-        upright = Crop(hand.center_px, hand.side_px)
-        windows += [upright.scaled(2.2), upright.scaled(0.8).turned(_EIGHTH_TURN)]
-    return windows
+def _are_likely(palms: list[Palm], max_hands: int) -> bool:
+    """Says whether there may be as many hands as wanted."""
+    groups = clusters(palms)
+    return len(groups) >= max_hands and groups[max_hands - 1][0].score >= _LIKELY_SCORE
+
+
+def _turned(whole: Crop) -> list[Crop]:
+    """Returns windows on the whole image, turned by an eighth both ways."""
+    return [whole.turned(-_EIGHTH_TURN), whole.turned(_EIGHTH_TURN).scaled(1.3)]
+
+
+def _nearer(palms: list[Palm]) -> list[Crop]:
+    """Returns windows on the surroundings of the best palm, at two scales; none where there is no palm."""
+    if not palms:
+        return []
+    hand = palms[0].crop()
+    upright = Crop(hand.center_px, hand.side_px)
+    return [upright.scaled(2.2), upright.scaled(0.8).turned(_EIGHTH_TURN)]
 
 
 def _tiles(width: int, height: int) -> list[Crop]:
