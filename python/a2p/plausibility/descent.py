@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 Vector = npt.NDArray[np.float64]
 
@@ -138,8 +139,8 @@ class _Slopes:
     """The value to descend and its slope, in coordinates that make the cost of moving a sphere."""
 
     def __init__(self, objective: Objective, config: DescentConfig) -> None:
-        self.root = np.linalg.cholesky(objective.precision)
-        self.unwhiten = np.linalg.inv(self.root).T
+        self.root: npt.NDArray[np.float64] = np.linalg.cholesky(objective.precision).astype(np.float64, copy=False)
+        self.unwhiten = _inverse(self.root).T
         self.weight = 1 / config.scale_m**2
         self.used = 0
         self._objective = objective
@@ -162,6 +163,17 @@ class _Slopes:
     def _rank(self, point: _Point) -> tuple[float, float]:
         """The less deep the better, down to the target; from there on the cheaper the better."""
         return max(point.max_depth, self._target), point.cost
+
+
+def _inverse(lower: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Returns the inverse of a lower triangular matrix.
+
+    By PyTorch, which callers hold to one thread: NumPy's wakes others for it, which spin on cores that have other work.
+    """
+    root = torch.from_numpy(lower)
+    inverse = torch.linalg.solve_triangular(root, torch.eye(len(root), dtype=root.dtype), upper=False)
+    inverted: npt.NDArray[np.float64] = inverse.numpy()
+    return inverted
 
 
 def _line_search(slopes: _Slopes, point: _Point, direction: Vector) -> _Point | None:
