@@ -222,3 +222,15 @@ def test_a_candidate_that_cannot_be_among_the_best_is_not_read(
     passes = Counted(monkeypatch, LandmarkModel, "__call__")
     assert len(finder.find_hands(image)) == 2
     assert passes.count == 4
+
+
+def test_in_given_boxes_hands_get_all_passes(
+    brief: HandFinder, shared_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "tensorflow__tfjs-models__hands.jpg"
+    image = load_image(shared_data / "photos" / name)
+    scale = np.array([image.width, image.height] * 2)
+    boxes = [(hand.handedness, tuple(np.array(hand.box) * scale)) for hand in PHOTOS[name].hands]
+    passes = Counted(monkeypatch, LandmarkModel, "__call__")
+    assert len(brief.find_hands(image.pixels, boxes=boxes)) == 2
+    assert passes.count >= 10

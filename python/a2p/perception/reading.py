@@ -143,8 +143,8 @@ class HandReader:
         A pass that ends on another hand nearby is left out: of two clasped hands, the one in front attracts. For a
         hand that stands alone so is the first, whose window was the detector's guess.
         """
-        if reading.agrees and not self._thorough:
-            return reading
+        if reading.agrees and reading.candidate.crops and not self._thorough:
+            return reading  # in a box that was given, whose hand may point anywhere, two passes are not enough
         first = reading.passes[0]
         crowded = crowded or first.presence < _SURE
         around = self._look(image, _windows_after(first, crowded=crowded)[1:])
