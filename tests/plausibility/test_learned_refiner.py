@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from a2p.plausibility import PairEvidence, Refiner
 from a2p.plausibility.diffusion import DiffusionConfig
 from a2p.plausibility.weights import DEFAULT_WEIGHTS, load_denoiser, read_origin
 from a2p.training.plausibility import PlausibilityTraining
+from a2p.training.runs import plain_recipe
 from tests.plausibility.pairs import on_top_of_each_other, stacked, stacked_near_pairs
 
 MODELS = HandModel.load_pair("open")
@@ -27,7 +30,10 @@ def _same(a: HandParameters, b: HandParameters) -> bool:
 
 
 def test_the_packaged_weights_are_those_of_the_packaged_recipe() -> None:
-    assert load_denoiser(expected=PlausibilityTraining.packaged().denoiser).config.width == 96
+    recipe = PlausibilityTraining.packaged()
+    assert json.loads(read_origin().recipe) == plain_recipe(recipe)
+    assert load_denoiser(expected=recipe.denoiser).config == recipe.denoiser
+    assert read_origin().samples == recipe.steps * recipe.batch
     assert DEFAULT_WEIGHTS.stat().st_size < 25e6
     assert read_origin().samples == PlausibilityTraining.packaged().steps * PlausibilityTraining.packaged().batch
 

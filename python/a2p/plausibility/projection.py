@@ -27,13 +27,13 @@ class ProjectionConfig:
     """Depth of the deepest vertex at which a pair is left alone."""
     evaluations: int = 40
     """Poses that may be tried."""
-    image_rounds: int = 2
+    image_rounds: int = 3
     """First moves that also bring seen keypoints back to their viewing rays."""
     bisections: int = 2
     """Poses tried between the last one that is too deep and the first one that is not, to keep contact."""
-    longest: float = 2.0
+    longest: float = 3.0
     """Length of one move out of the collision at most, in standard deviations of the pose."""
-    longest_return: float = 4.0
+    longest_return: float = 6.0
     """The same of a move back to the image."""
 
     def __post_init__(self) -> None:
