@@ -118,9 +118,9 @@ class Diffused:
 
 
 class Told:
-    """What the right places alone would give: the estimate is told how both hands are turned and where they are; then they are parted.
+    """What the right places alone would give: an estimate that is told how both hands are turned and where they are.
 
-    What is left to find are the joints' angles alone.
+    Then they are parted. What is left to find are the joints' angles alone.
     """
 
     def __init__(self, models: HandPair) -> None:
