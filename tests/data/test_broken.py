@@ -38,7 +38,7 @@ def write_hand_graph_cnn(root: Path) -> Path:
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         picture("left").resize((256, 256)).save(root / name)
         samples.append({"file": name, "fx_fy_cx_cy": [300.0, 400.0, 128.0, 128.0], "joints_camera_m": joints})
-    (root / "joints.json").write_text(json.dumps({"samples": samples}))
+    (root / "joints.json").write_text(json.dumps({"order": "wrist first", "unit": "m", "samples": samples}))
     return root
 
 

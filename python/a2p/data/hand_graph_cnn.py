@@ -12,7 +12,7 @@ import torch
 
 from a2p.camera import Camera
 from a2p.data.fields import member, numbers
-from a2p.data.json_stream import located, stream_json
+from a2p.data.json_stream import located, read_members
 from a2p.data.sample import HandLabels, Sample, box_around
 from a2p.errors import DataError
 
@@ -31,9 +31,8 @@ class HandGraphCnn:
         self.split = "test"
         self.root = root
         self._path = root / _FILE
-        entries = (value for keys, value in stream_json(self._path, depth=2) if keys[0] == "samples")
-        self._samples = list(entries)
-        if not self._samples:
+        self._samples = member(read_members(self._path), "samples", path=self._path)
+        if not isinstance(self._samples, list) or not self._samples:
             raise DataError(f"{located(self._path, ('samples',))} is missing or empty. This is another file.")
 
     def __len__(self) -> int:
