@@ -198,6 +198,7 @@ def ablations(weights: Path | None) -> dict[str, Method]:
     denoiser = load_denoiser(weights)
     ours = DiffusionConfig()
     changes: dict[str, DiffusionConfig] = {
+        "as it is: 1 step, lambda 1": ours,
         **{f"5 steps, lambda {scale}": replace(ours, steps=5, guidance_scale=scale) for scale in (0.0, 0.5, 1.0, 1.5)},
         **{
             f"lambda {scale}, no projection": replace(ours, guidance_scale=scale, projection=None)
