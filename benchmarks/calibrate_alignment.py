@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from a2p.aligner import read_crops
 from a2p.alignment.reading import NetworkReader
 from a2p.alignment.weights import load_alignment
 from a2p.data.hand_graph_cnn import HandGraphCnn
 from a2p.perception import HandFinder
-from a2p.pipeline import read_crops
 from benchmarks.alignment_held_out import held_out_pictures, network_errors
 
 LEAST_ERROR, LEAST_ERROR_M = 0.02, 0.005

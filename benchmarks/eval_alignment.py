@@ -22,6 +22,7 @@ from PIL import Image
 from tests.perception.photo_truth import PHOTOS, found
 
 import a2p
+from a2p.aligner import read_crops
 from a2p.alignment.reading import HandWindows, NetworkReader
 from a2p.alignment.weights import load_alignment
 from a2p.camera import Camera
@@ -31,7 +32,6 @@ from a2p.data.sample import Sample
 from a2p.evaluation.accuracy import Accuracy, Axes, SampleErrors
 from a2p.evaluation.procrustes import procrustes_aligned
 from a2p.perception import HandFinder, HandObservation
-from a2p.pipeline import read_crops
 from benchmarks.alignment_held_out import ALL_AXES, held_out_pictures, network_errors, pipeline_errors
 
 PARTS = ("held-out", "annotated", "interhand", "photos", "speed")

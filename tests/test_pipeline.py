@@ -14,7 +14,7 @@ from PIL import Image
 
 import a2p
 from a2p.errors import BackendError, BoxError, CameraError, ConfigError, ImageError
-from a2p.pipeline import MAX_PENETRATION_MM
+from a2p.finisher import MAX_PENETRATION_MM
 
 EXAMPLE = resources.files("a2p") / "assets" / "example.jpg"
 

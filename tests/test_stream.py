@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import a2p
+from a2p.finisher import MAX_PENETRATION_MM
 from a2p.perception import load_image
-from a2p.pipeline import MAX_PENETRATION_MM, HandStream
+from a2p.pipeline import HandStream
 
 FRAMES = 4
 

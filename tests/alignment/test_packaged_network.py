@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 import a2p
+from a2p.aligner import read_crops
 from a2p.alignment.network import AlignmentConfig
 from a2p.alignment.reading import NetworkReader
 from a2p.camera import Camera
 from a2p.perception import HandFinder
-from a2p.pipeline import read_crops
 from tests.tolerances import PACKAGED_NETWORK_HAND_SIZES
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from a2p.aligner import read_crops
 from a2p.alignment.hand_chain import HandState
 from a2p.alignment.reading import HandWindows, NetworkReader, network_input
 from a2p.alignment.weights import AlignmentOrigin, save_alignment
@@ -17,7 +18,6 @@ from a2p.data.duet_images.settings import CameraSettings
 from a2p.errors import WeightsError
 from a2p.hand import HandModel
 from a2p.perception import HandObservation
-from a2p.pipeline import read_crops
 from a2p.training.hand_crops import CropSettings, hand_crops
 from tests.alignment.networks import ORACLE, network_of, small
 from tests.tolerances import MIRRORED_READING, MIRRORED_READING_PX
