@@ -2,7 +2,7 @@
 
     python -m benchmarks.ablate_alignment --out OUT --pairs PAIRS --held-out HELD_OUT_PAIRS [--max-seconds 500]
 
-Four runs one after the other: baseline, + keypoints, + segmentation, + depth. The same command goes on where it was
+Four runs on the same pictures: baseline, + keypoints, + segmentation, + depth. The same command goes on where it was
 stopped; when all runs are through, the held-out pictures are measured and OUT/ablation.md is written. For one large GPU
 with 16 cores: --recipe compact_gpu --steps 500 --processes 14. Table 3 of `a2p evaluate` takes OUT, too, as --ablation.
 """
@@ -10,22 +10,28 @@ with 16 cores: --recipe compact_gpu --steps 500 --processes 14. Table 3 of `a2p 
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import replace
 from pathlib import Path
 
 from a2p.alignment.weights import load_alignment
-from a2p.evaluation.ablation import VARIANTS, WEIGHTS, Variant
+from a2p.evaluation.ablation import VARIANTS, WEIGHTS
 from a2p.plausibility import Refiner
-from a2p.training.alignment import recipe_of, train
+from a2p.training.alignment import recipe_of, train_together
 from a2p.training.alignment_recipe import AlignmentTraining
 from benchmarks.alignment_held_out import ALL_AXES, NetworkErrors, held_out_pictures, network_errors
 
 
-def recipe_with(variant: Variant, whole: AlignmentTraining, steps: int | None) -> AlignmentTraining:
-    """Returns the recipe with a variant's priors alone."""
-    teacher = whole.teacher if variant.priors else "none"
-    return replace(whole, teacher=teacher, priors=variant.priors, steps=steps or whole.steps)
+def recipes_of(whole: AlignmentTraining, out: Path, steps: int | None) -> dict[Path, AlignmentTraining]:
+    """Returns each variant's folder with the recipe that has the variant's priors alone."""
+    return {
+        out / variant.folder: replace(
+            whole,
+            teacher=whole.teacher if variant.priors else "none",
+            priors=variant.priors,
+            steps=steps or whole.steps,
+        )
+        for variant in VARIANTS
+    }
 
 
 def row_of(name: str, errors: NetworkErrors) -> str:
@@ -65,22 +71,18 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--max-seconds", type=float, help="stop after so long; the same command goes on")
     options = parser.parse_args()
-    end = None if options.max_seconds is None else time.monotonic() + options.max_seconds
-    whole = recipe_of(options.recipe)
-    for variant in VARIANTS:
-        recipe = recipe_with(variant, whole, options.steps)
-        left = None if end is None else max(end - time.monotonic(), 1e-3)
-        steps = train(
-            recipe,
-            options.out / variant.folder,
-            pairs=options.pairs,
-            device=options.device,
-            max_seconds=left,
-            processes=options.processes,
-        )
-        print(f"{variant.name}: {steps} of {recipe.steps} steps", flush=True)
-        if steps < recipe.steps:
-            return
+    recipes = recipes_of(recipe_of(options.recipe), options.out, options.steps)
+    steps = train_together(
+        recipes,
+        pairs=options.pairs,
+        device=options.device,
+        max_seconds=options.max_seconds,
+        processes=options.processes,
+    )
+    for folder, recipe in recipes.items():
+        print(f"{folder.name}: {steps[folder]} of {recipe.steps} steps", flush=True)
+    if any(steps[folder] < recipe.steps for folder, recipe in recipes.items()):
+        return
     text = table(options)
     (options.out / "ablation.md").write_text(text + "\n")
     print(text)

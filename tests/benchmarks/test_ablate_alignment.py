@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from benchmarks.ablate_alignment import recipe_with
+from benchmarks.ablate_alignment import recipes_of
 
 from a2p.alignment.fusion import PRIORS
 from a2p.data.duet.shards import arrays_of, save_arrays
@@ -25,11 +25,13 @@ RECIPE = {
 
 def test_variants_add_one_prior_after_the_other() -> None:
     whole = AlignmentTraining()
-    recipes = [recipe_with(variant, whole, 7) for variant in VARIANTS]
+    by_folder = recipes_of(whole, Path("out"), 7)
+    recipes = list(by_folder.values())
     assert [recipe.priors for recipe in recipes] == [PRIORS[:k] for k in range(4)]
     assert [recipe.teacher for recipe in recipes] == ["none", "oracle", "oracle", "oracle"]
     assert {recipe.steps for recipe in recipes} == {7}
-    assert len({variant.folder for variant in VARIANTS}) == 4
+    assert [folder.name for folder in by_folder] == [variant.folder for variant in VARIANTS]
+    assert len(by_folder) == 4
 
 
 @pytest.mark.slow
@@ -46,7 +48,7 @@ def test_an_ablation_that_was_stopped_goes_on_and_ends_with_a_table(
     command += ["--steps", "1", "--count", "2", "--few", "2", "--device", "cpu"]
     monkeypatch.setattr(sys, "argv", [*command, "--max-seconds", "1e-9"])
     ablate_alignment.main()
-    assert capsys.readouterr().out == "baseline: 0 of 1 steps\n"
+    assert capsys.readouterr().out == "".join(f"{v.folder}: 0 of 1 steps\n" for v in VARIANTS)
     assert not (out / "ablation.md").exists()
     monkeypatch.setattr(sys, "argv", command)
     ablate_alignment.main()

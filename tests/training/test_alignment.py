@@ -15,7 +15,7 @@ from a2p.data.duet_images import DuetImages, ImageSettings
 from a2p.data.duet_images.settings import CameraSettings
 from a2p.errors import ConfigError, DataError
 from a2p.hand import HandModel, HandPair
-from a2p.training.alignment import train
+from a2p.training.alignment import train, train_together
 from a2p.training.alignment_pictures import ParallelPictures, TrainingPictures
 from a2p.training.alignment_recipe import AlignmentTraining, PictureSource
 from a2p.training.curves import save_curves
@@ -107,6 +107,27 @@ def test_run_on_a_plateau_can_be_made_shorter_and_then_falls() -> None:
 def test_run_goes_on_with_other_steps(tmp_path: Path) -> None:
     assert train(replace(RECIPE, steps=1), tmp_path, device="cpu") == 1
     assert train(replace(RECIPE, steps=2), tmp_path, device="cpu") == 2
+
+
+def test_networks_trained_together_are_those_trained_alone(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    shorter = replace(RECIPE, steps=2, teacher="none", priors=())
+    recipes = {tmp_path / "long": RECIPE, tmp_path / "short": shorter}
+    halfway = {out: replace(recipe, steps=1) for out, recipe in recipes.items()}
+    assert train_together(halfway, device="cpu") == dict.fromkeys(recipes, 1)
+    assert train_together(recipes, device="cpu") == {tmp_path / "long": 4, tmp_path / "short": 2}
+    for out, recipe in recipes.items():
+        alone = tmp_path / f"{out.name}-alone"
+        for steps in (1, recipe.steps):
+            train(replace(recipe, steps=steps), alone, device="cpu")
+        found, expected = (load_alignment(folder / WEIGHTS).state_dict() for folder in (out, alone))
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_networks_that_see_other_pictures_are_not_trained_together(tmp_path: Path) -> None:
+    recipes = {tmp_path / "one": RECIPE, tmp_path / "other": replace(RECIPE, seed=RECIPE.seed + 1)}
+    with pytest.raises(ConfigError, match="the same pictures"):
+        train_together(recipes, device="cpu")
 
 
 def test_processes_make_the_batches_that_a_thread_makes() -> None:

@@ -10,6 +10,7 @@ that it would have taken.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,9 @@ from a2p.alignment.losses import AlignmentCriterion, AlignmentLosses, masked_mea
 from a2p.alignment.network import AlignmentNetwork
 from a2p.alignment.teachers import Teacher, TogetherTeacher
 from a2p.alignment.weights import AlignmentOrigin, save_alignment
+from a2p.errors import ConfigError
 from a2p.hand import HandModel
-from a2p.training.alignment_pictures import BatchSource, ParallelPictures, TrainingPictures
+from a2p.training.alignment_pictures import RunPictures
 from a2p.training.alignment_recipe import RECIPES, AlignmentTraining
 from a2p.training.alignment_start import hand_landmark_file, parameter_groups, start_encoders
 from a2p.training.picture_grid import save_grid
@@ -48,14 +50,13 @@ class HeldOut:
 class AlignmentTrainer(Trainer):
     """One run of stage 1's network."""
 
-    def __init__(
-        self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None = None, processes: int = 0
-    ) -> None:
-        self.recipe = recipe
-        self.pictures = TrainingPictures(recipe, worker, pairs=pairs)
-        self.batches: BatchSource = self.pictures
-        if processes > 0:
-            self.batches = ParallelPictures(recipe, worker, pairs=pairs, processes=processes)
+    def __init__(self, recipe: AlignmentTraining, worker: Worker, pictures: RunPictures) -> None:
+        if not pictures.suits(recipe):
+            raise ConfigError(
+                "networks that are trained together must have recipes with the same pictures: seed, batch, sources, "
+                "picture_px, crops, held_out and crop_px, and no more steps than the pictures' own."
+            )
+        self.recipe, self.pictures = recipe, pictures
         self.teacher = teacher_of(recipe)
         config = recipe.network.with_priors({} if self.teacher is None else self.teacher.channels)
         form = torch.channels_last if recipe.channels_last else torch.contiguous_format
@@ -71,14 +72,9 @@ class AlignmentTrainer(Trainer):
 
     def next_losses(self) -> tuple[Tensor, AlignmentLosses]:
         """Returns what the next batch costs."""
-        batch = self.batches.batch(self.step)
+        batch = self.pictures.batch(self.step)
         found = self.criterion(self._run(self.parallel, batch), batch)
         return found.total(self.recipe.loss), found
-
-    def close(self) -> None:
-        """Ends what renders."""
-        self.batches.close()
-        self.pictures.close()
 
     @torch.no_grad()
     def check(self) -> HeldOut:
@@ -162,13 +158,39 @@ def train(
     `out` receives the checkpoint, the averaged weights, a line of JSON for every `log_every` steps, and a picture of
     predictions.
     """
+    steps = train_together(
+        {out: recipe}, pairs=pairs, device=device, max_seconds=max_seconds, processes=processes, commit=commit
+    )
+    return steps[out]
+
+
+def train_together(
+    recipes: Mapping[Path, AlignmentTraining],
+    *,
+    pairs: Path | None = None,
+    device: str = "auto",
+    max_seconds: float | None = None,
+    processes: int = 0,
+    commit: str = "unknown",
+) -> dict[Path, int]:
+    """Trains several networks on the same pictures, each as `train` does alone; returns the steps of each folder.
+
+    Every picture is rendered once for all of them. Recipes must agree in what decides on the pictures, not in steps.
+    """
     deadline = Deadline(max_seconds)
     with Worker.joined(device) as worker:
-        trainer = AlignmentTrainer(recipe, worker, pairs=pairs, processes=processes)
+        longest = max(recipes.values(), key=lambda recipe: recipe.steps)
+        pictures = RunPictures(longest, worker, pairs=pairs, processes=processes)
         try:
-            return trainer.run(out, deadline, commit)
+            trainers = {out: AlignmentTrainer(recipe, worker, pictures) for out, recipe in recipes.items()}
+            going = {out: trainer.steps(out, deadline, commit) for out, trainer in trainers.items()}
+            while going:
+                behind = min(going, key=lambda out: trainers[out].step)
+                if next(going[behind], None) is None:
+                    del going[behind]
+            return {out: trainer.step for out, trainer in trainers.items()}
         finally:
-            trainer.close()
+            pictures.close()
 
 
 def main() -> None:

@@ -27,6 +27,10 @@ _HELD_OUT_SEED = 1_000_003
 """Added to a source's seed for the pictures that are never trained on."""
 
 
+_PICTURED = ("seed", "batch", "sources", "picture_px", "crops", "held_out")
+"""What of a recipe decides which pictures are made."""
+
+
 class BatchSource(Protocol):
     """Whatever makes a run's batches in the order of its steps."""
 
@@ -128,6 +132,43 @@ class ParallelPictures:
                 multiprocessing_context="spawn",
             )
         )
+
+
+class RunPictures:
+    """All pictures of a run, which several networks may be trained on at once: each batch is made once."""
+
+    def __init__(self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None, processes: int = 0) -> None:
+        """With `processes` so many render beside this one; with 0 a thread does."""
+        self.recipe = recipe
+        self._kept = TrainingPictures(recipe, worker, pairs=pairs)
+        self._made: BatchSource = self._kept
+        if processes > 0:
+            self._made = ParallelPictures(recipe, worker, pairs=pairs, processes=processes)
+        self._last: tuple[int, AlignmentBatch] | None = None
+        self._held_out: dict[tuple[int, int], AlignmentBatch] = {}
+
+    def suits(self, recipe: AlignmentTraining) -> bool:
+        """Whether a network of this recipe is to see these pictures."""
+        return all(getattr(recipe, name) == getattr(self.recipe, name) for name in _PICTURED) and (
+            recipe.network.crop_px == self.recipe.network.crop_px and recipe.steps <= self.recipe.steps
+        )
+
+    def batch(self, step: int) -> AlignmentBatch:
+        """Returns a step's batch for this process, on its device; the last one is kept for whoever asks next."""
+        if self._last is None or self._last[0] != step:
+            self._last = (step, self._made.batch(step))
+        return self._last[1]
+
+    def held_out(self, start: int, count: int) -> AlignmentBatch:
+        """Returns some of the pictures that are never trained on; they are made once."""
+        if (start, count) not in self._held_out:
+            self._held_out[start, count] = self._kept.held_out(start, count)
+        return self._held_out[start, count]
+
+    def close(self) -> None:
+        """Ends what renders."""
+        self._made.close()
+        self._kept.close()
 
 
 class _Batches(Dataset[AlignmentBatch]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,6 +172,12 @@ class Trainer(ABC):
 
         `out` receives the checkpoint, the averaged weights and a line of JSON for every `log_every` steps.
         """
+        for _ in self.steps(out, deadline, commit):
+            pass
+        return self.step
+
+    def steps(self, out: Path, deadline: Deadline, commit: str) -> Iterator[int]:
+        """Does what `run` does, and yields the number of steps after each one."""
         recipe, is_first = self._recipe, self.worker.rank == 0
         out.mkdir(parents=True, exist_ok=True)
         self.resume(out)
@@ -186,9 +192,9 @@ class Trainer(ABC):
                 self._log(out, "held_out", [self.check()])
                 self.draw(out)
                 self.save(out, commit)
+            yield self.step
         if is_first:
             self.save(out, commit)
-        return self.step
 
     def _log(self, out: Path, kind: str, found: Sequence[DataclassInstance]) -> None:
         names = [item.name for item in fields(found[0])]
