@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 
 from a2p.data import HandLabels, Sample
-from a2p.evaluation.prediction import PredictedHand, Prediction, Predictor
+from a2p.evaluation.prediction import PredictedHand, Prediction, Predictor, Stage2
 from a2p.hand import HandPair
 from tests.data.scenes import models
 
@@ -43,14 +44,14 @@ class TruthPredictor:
         self.factory = factory
         self.models = models()
 
-    def __call__(self, sample: Sample, pixels: np.ndarray) -> Prediction:
+    def __call__(self, sample: Sample, pixels: np.ndarray, stage2s: Sequence[Stage2]) -> list[Prediction]:
         assert pixels.dtype == np.uint8
         factory = self.factory
         if sample.id == factory.die_at and factory.mark is not None and not factory.mark.exists():
             factory.mark.touch()
             os._exit(9)
         left = None if factory.forget_left else self.hand(sample.left, factory.move_left_m)
-        return Prediction(self.hand(sample.right, 0.0), left, 0.25)
+        return [Prediction(self.hand(sample.right, 0.0), left, 0.25) for _ in stage2s]
 
     def hand(self, labels: HandLabels | None, moved: float) -> PredictedHand | None:
         if labels is None:

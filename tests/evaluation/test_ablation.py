@@ -39,8 +39,8 @@ def test_rows_come_in_the_papers_order_trained_or_not(tmp_path: Path) -> None:
     train(tmp_path, VARIANTS[1], pictures=24)
     found = ablation_of(tmp_path)
     assert [method.name for method in found.methods] == ["baseline"]
-    assert found.methods[0].weights == tmp_path / "baseline" / WEIGHTS
-    assert found.methods[0].source == "network"
+    assert found.methods[0].stage1.weights == tmp_path / "baseline" / WEIGHTS
+    assert found.methods[0].stage1.source == "network"
     assert found.rows[1] == Untrained("+ keypoints", "not trained: stopped after 24 of 40 pictures")
     assert found.rows[2:] == tuple(Untrained(name, "not trained") for name in NAMES[2:])
     assert found.notes == ("baseline: trained on 40 pictures (pairs 0 to 9 of seed 0) by commit abc1234.",)
@@ -52,7 +52,7 @@ def test_the_last_row_is_the_last_network_with_diffusion_behind_it(tmp_path: Pat
     found = ablation_of(tmp_path)
     assert [method.name for method in found.methods] == NAMES
     assert [method.stage2 for method in found.methods] == ["none"] * 4 + ["diffusion"]
-    assert found.methods[4].weights == found.methods[3].weights
+    assert found.methods[4].stage1 == found.methods[3].stage1
     assert len(found.notes) == 4, "recipes differ in their priors alone"
 
 

@@ -16,7 +16,7 @@ from a2p.data import Duet
 from a2p.data.duet.shards import arrays_of, save_arrays
 from a2p.data.reading import SampleReader
 from a2p.errors import ConfigError
-from a2p.evaluation.methods import Method, parse_method
+from a2p.evaluation.methods import Method, Stage1, parse_method
 from a2p.evaluation.network_prediction import NetworkPredictor
 from a2p.evaluation.prediction import Stage2
 from a2p.evaluation.provenance import parameter_count, weights_sha256
@@ -46,13 +46,15 @@ def test_methods_are_named_in_one_line(weights: Path) -> None:
     assert parse_method("full").stage2 == DEFAULT_METHOD
     assert parse_method("diffusion").title == "both stages, diffusion"
     network = parse_method(f"+ depth={weights}:diffusion")
-    assert (network.name, network.weights, network.stage2) == ("+ depth", weights, "diffusion")
+    assert (network.name, network.stage1.weights, network.stage2) == ("+ depth", weights, "diffusion")
     assert network.title == "+ depth"
     assert parse_method("ours=pipeline:descent") == Method(name="ours", stage2="descent")
-    assert parse_method("plain=keypoints").source == "keypoints"
-    assert parse_method("ours=network:descent") == Method(name="ours", source="network", stage2="descent")
+    assert parse_method("plain=keypoints").stage1.source == "keypoints"
+    assert parse_method("ours=network:descent") == Method(
+        name="ours", stage1=Stage1(source="network"), stage2="descent"
+    )
     both = parse_method(f"ours=pipeline+{weights}:descent")
-    assert (both.source, both.weights, both.stage2) == ("pipeline", weights, "descent")
+    assert (both.stage1.source, both.stage1.weights, both.stage2) == ("pipeline", weights, "descent")
     assert pickle.loads(pickle.dumps(network)) == network
 
 
@@ -72,7 +74,7 @@ def test_a_network_alone_detects_nothing(weights: Path) -> None:
 def test_a_network_is_placed_by_its_relative_translation(weights: Path, folder: Path) -> None:
     predictor = NetworkPredictor(weights)
     loaded = next(item for item in SampleReader(Duet(folder)).read() if len(item.sample.boxes) == 2)
-    prediction = predictor(loaded.sample, loaded.pixels)
+    [prediction] = predictor(loaded.sample, loaded.pixels, ["none"])
     assert prediction.right is not None
     assert prediction.left is not None
     assert sum(prediction.stage_seconds) == pytest.approx(prediction.seconds)
@@ -80,7 +82,7 @@ def test_a_network_is_placed_by_its_relative_translation(weights: Path, folder: 
         assert hand.parameters is not None
         posed = getattr(predictor.models, side)(hand.parameters)
         assert torch.allclose(posed.vertices, hand.vertices)
-    again = predictor(loaded.sample, loaded.pixels)
+    [again] = predictor(loaded.sample, loaded.pixels, ["none"])
     assert again.left is not None
     assert torch.equal(again.left.vertices, prediction.left.vertices)
 
@@ -88,10 +90,8 @@ def test_a_network_is_placed_by_its_relative_translation(weights: Path, folder: 
 @pytest.mark.parametrize("stage2", ["descent", "diffusion"])
 def test_stage_2_goes_on_from_what_a_network_says(weights: Path, folder: Path, stage2: Stage2) -> None:
     loaded = next(item for item in SampleReader(Duet(folder)).read() if len(item.sample.boxes) == 2)
-    alone = NetworkPredictor(weights)(loaded.sample, loaded.pixels)
-    after = NetworkPredictor(weights, stage2=stage2)(loaded.sample, loaded.pixels)
     depths = []
-    for said in (alone, after):
+    for said in NetworkPredictor(weights)(loaded.sample, loaded.pixels, ["none", stage2]):
         assert said.right is not None
         assert said.left is not None
         models = HandModel.load_pair("open")

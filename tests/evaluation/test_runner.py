@@ -18,7 +18,7 @@ from a2p.evaluation.bootstrap import paired_difference
 from a2p.evaluation.metrics import metrics_of
 from a2p.evaluation.regression import JointRegressor
 from a2p.evaluation.results_file import ResultsFile, RunInfo, RunResults
-from a2p.evaluation.runner import EvaluationJob, evaluate
+from a2p.evaluation.runner import EvaluationJob, Run, evaluate
 from a2p.evaluation.scatter import in_processes
 from a2p.evaluation.tables import comparison, paper_table
 from tests.data.folders import write_hic
@@ -44,8 +44,8 @@ def run(
     dataset: InterHand26M | Hic, results: ResultsFile, factory: TruthFactory, *, workers: int = 1, name: str = "full"
 ) -> RunResults:
     info = replace(INFO, method=name)
-    job = EvaluationJob(dataset, factory, JointRegressor.of_model("open"), skip_broken=True)
-    evaluate(job, info, results, scatter=partial(in_processes, workers=workers))
+    job = EvaluationJob(dataset, (Run(info, factory),), JointRegressor.of_model("open"), skip_broken=True)
+    evaluate(job, results, scatter=partial(in_processes, workers=workers))
     return results.read(info.name)
 
 
@@ -98,7 +98,7 @@ def test_a_predictor_5_mm_off_prints_5_00_in_every_column_that_it_should(
     aside = paper_table(1, [run(dataset, results, TruthFactory(move_left_m=5e-3), name="aside")])
     regressor = JointRegressor.load(wrist_at_the_first_vertex(tmp_path / "regressor.npy"))
     info = replace(INFO, method="bent")
-    evaluate(EvaluationJob(dataset, TruthFactory(move_mesh_m=5e-3), regressor), info, results)
+    evaluate(EvaluationJob(dataset, (Run(info, TruthFactory(move_mesh_m=5e-3)),), regressor), results)
     bent = paper_table(1, [results.read(info.name)])
     columns = ("MRRPE", "MPJPE", "MPVPE", "IH MPJPE", "IH MPVPE", "SH MPJPE", "SH MPVPE")
     assert aside.columns == bent.columns == columns
@@ -130,10 +130,10 @@ def test_hands_that_were_not_found_are_counted_and_have_no_errors(dataset: Inter
 
 
 def test_a_stopped_run_goes_on_where_it_was(dataset: InterHand26M, results: ResultsFile) -> None:
-    job = EvaluationJob(dataset, TruthFactory(), JointRegressor.of_model("open"))
-    assert evaluate(job, INFO, results, positions=[2]) == 1
-    assert evaluate(job, INFO, results) == 3
-    assert evaluate(job, INFO, results) == 0
+    job = EvaluationJob(dataset, (Run(INFO, TruthFactory()),), JointRegressor.of_model("open"))
+    assert evaluate(job, results, positions=[2]) == 1
+    assert evaluate(job, results) == 3
+    assert evaluate(job, results) == 0
     assert results.read(INFO.name).ids == ("100", "101", "102", "103")
 
 
@@ -163,9 +163,9 @@ def test_broken_samples_stop_the_run_or_are_counted(tmp_path: Path, results: Res
     content["joint_3d"]["5"]["1001"]["world_coord"][3][0] = float("nan")
     root = write_interhand(tmp_path / "ih", content)
     dataset = InterHand26M(root, models=models(), index_folder=tmp_path / "index")
-    job = EvaluationJob(dataset, TruthFactory(), JointRegressor.of_model("open"))
+    job = EvaluationJob(dataset, (Run(INFO, TruthFactory()),), JointRegressor.of_model("open"))
     with pytest.raises(DataError, match=r'\["1001"\]\["world_coord"\]\[3\]'):
-        evaluate(job, INFO, results)
+        evaluate(job, results)
     found = run(dataset, results, TruthFactory())
     assert len(found.records) == 3
     assert "world_coord" in found.problems[0][1]
@@ -173,9 +173,9 @@ def test_broken_samples_stop_the_run_or_are_counted(tmp_path: Path, results: Res
 
 def test_truth_without_joints_is_regressed_from_its_meshes(tmp_path: Path, results: ResultsFile) -> None:
     regressor = JointRegressor(JointRegressor.of_model("open").weights[:, :778])
-    job = EvaluationJob(Hic(write_hic(tmp_path), index_folder=tmp_path / "index"), TruthFactory(), regressor)
     info = replace(INFO, dataset="hic")
-    evaluate(job, info, results, positions=[1])
+    dataset = Hic(write_hic(tmp_path), index_folder=tmp_path / "index")
+    evaluate(EvaluationJob(dataset, (Run(info, TruthFactory()),), regressor), results, positions=[1])
     found = results.read(info.name)
     assert found.records["is_regressed"].all()
     assert figures(found)["SH MPJPE"] == pytest.approx(0.0, abs=1e-3)

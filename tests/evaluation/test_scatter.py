@@ -18,7 +18,7 @@ from a2p.errors import ConfigError, DataError
 from a2p.evaluation.labelling import LabellingJob, label, pictures_in
 from a2p.evaluation.regression import JointRegressor
 from a2p.evaluation.results_file import ResultsFile, RunInfo
-from a2p.evaluation.runner import EvaluationJob, evaluate
+from a2p.evaluation.runner import EvaluationJob, Run, evaluate
 from a2p.evaluation.scatter import Scatter, in_processes, on_ray
 from tests.data.interhand_folder import write_interhand
 from tests.data.scenes import models
@@ -105,9 +105,9 @@ def test_a_cluster_scores_to_the_bit_what_one_process_scores(
     found = []
     for name, scatter in (("ray", cluster), ("alone", in_processes)):
         with ResultsFile(tmp_path / f"{name}.sqlite") as results:
-            job = EvaluationJob(dataset, factory, JointRegressor.of_model("open"))
-            assert evaluate(job, info, results, scatter=scatter) == 4
-            assert evaluate(job, info, results, scatter=scatter) == 0
+            job = EvaluationJob(dataset, (Run(info, factory),), JointRegressor.of_model("open"))
+            assert evaluate(job, results, scatter=scatter) == 4
+            assert evaluate(job, results, scatter=scatter) == 0
             found.append(results.read(info.name))
     assert (tmp_path / "died").exists(), "a worker died"
     assert found[0].ids == found[1].ids == ("100", "101", "102", "103")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from a2p.cli import main
 from a2p.data import FreiHand, Ho3d, Sample, submission
 from a2p.data.sample import HandDataset
 from a2p.data.submission import write_submission
-from a2p.evaluation.prediction import HandReader, Prediction, Predictor
+from a2p.evaluation.prediction import HandReader, Prediction, Predictor, Stage2
 from a2p.evaluation.submitting import SubmissionJob, predictions
 from a2p.hand import HandModel, HandPair
 from tests.data.folders import write_freihand, write_ho3d
@@ -48,12 +49,12 @@ class TruePose:
         self.models = HandModel.load_pair(str(mano))
         self.pose = HandReader(self.models)
 
-    def __call__(self, sample: Sample, pixels: np.ndarray) -> Prediction:
+    def __call__(self, sample: Sample, pixels: np.ndarray, stage2s: Sequence[Stage2]) -> list[Prediction]:
         assert pixels.dtype == np.uint8
         if sample.id.endswith("1-gs") or sample.id.endswith("0001"):
-            return Prediction(None, None, 0.0)
+            return [Prediction(None, None, 0.0) for _ in stage2s]
         hand = self.pose(true_hand("right").parameters, "right", sample.convention)
-        return Prediction(hand, None, 0.0)
+        return [Prediction(hand, None, 0.0) for _ in stage2s]
 
 
 class MakeTruePose:

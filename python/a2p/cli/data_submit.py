@@ -48,7 +48,8 @@ class SubmitPredictions:
 
         check_submission_name(self.out)
         dataset = open_dataset(self.server.partition("_")[0], self.folder, split="evaluation")
-        job = SubmissionJob(dataset, parse_method(self.method, hand_model=self.hand_model))
+        method = parse_method(self.method, hand_model=self.hand_model)
+        job = SubmissionJob(dataset, method.stage1, method.stage2)
         kept = self.out.with_name(f"{self.out.name}.parts")
         console = Console(stderr=True)
         with Progress(console=console, disable=not console.is_terminal) as bar:

@@ -134,7 +134,7 @@ def _evaluated(command: Evaluate, named: str, results: ResultsFile) -> _Evaluate
     from a2p.data.inspection import evenly
     from a2p.evaluation.methods import Method
     from a2p.evaluation.regression import JointRegressor
-    from a2p.evaluation.runner import EvaluationJob, evaluate
+    from a2p.evaluation.runner import EvaluationJob, Run, evaluate
     from a2p.hand import HandModel
 
     name, separator, given = named.partition("=")
@@ -148,19 +148,20 @@ def _evaluated(command: Evaluate, named: str, results: ResultsFile) -> _Evaluate
         if command.joint_regressor is None
         else JointRegressor.load(command.joint_regressor)
     )
-    scatter = scatter_of(command.workers, command.ray)
-
-    def run_of(method: Method) -> RunResults:
-        info = _run_info(command, name, dataset, method)
-        job = EvaluationJob(dataset, method, regressor, command.skip_broken)
-        positions = None if command.limit is None else evenly(len(dataset), command.limit)
-        with _progress(info.name, len(dataset) if positions is None else len(positions)) as advance:
-            evaluate(job, info, results, positions=positions, scatter=scatter, progress=advance)
-        return results.read(info.name)
-
-    runs = [run_of(method) for method in _methods(command)]
+    methods = _methods(command)
     rows = () if (ablation := _ablation(command)) is None else ablation.rows
-    return _Evaluated(dataset, runs, [run_of(row) if isinstance(row, Method) else row for row in rows])
+    infos = {
+        method: _run_info(command, name, dataset, method) for method in (*methods, *rows) if isinstance(method, Method)
+    }
+    runs = tuple(Run(info, method.stage1, method.stage2) for method, info in infos.items())
+    job = EvaluationJob(dataset, runs, regressor, command.skip_broken)
+    positions = range(len(dataset)) if command.limit is None else evenly(len(dataset), command.limit)
+    with _progress(f"{name}, {len(runs)} methods", len(runs) * len(positions)) as advance:
+        scatter = scatter_of(command.workers, command.ray)
+        evaluate(job, results, positions=positions, scatter=scatter, progress=advance)
+    found = {method: results.read(info.name) for method, info in infos.items()}
+    ablation_rows = [found[row] if isinstance(row, Method) else row for row in rows]
+    return _Evaluated(dataset, [found[method] for method in methods], ablation_rows)
 
 
 def _run_info(command: Evaluate, name: str, dataset: HandDataset, method: Method) -> RunInfo:
@@ -171,11 +172,12 @@ def _run_info(command: Evaluate, name: str, dataset: HandDataset, method: Method
     from a2p.evaluation.provenance import parameter_count, weights_sha256
     from a2p.evaluation.results_file import RunInfo
 
-    options = {"boxes": "given" if method.given_boxes else "detected", "stage 2": method.stage2}
+    stage1 = method.stage1
+    options = {"boxes": "given" if stage1.given_boxes else "detected", "stage 2": method.stage2}
     if command.joint_regressor is not None:
         options["joint regressor"] = command.joint_regressor.name
-    if method.weights is not None:
-        options["network" if method.source == "pipeline" else "network alone"] = method.weights.name
+    if stage1.weights is not None:
+        options["network" if stage1.source == "pipeline" else "network alone"] = stage1.weights.name
     if isinstance(dataset, Duet):
         options |= dataset.recipe
     return RunInfo(
@@ -183,7 +185,7 @@ def _run_info(command: Evaluate, name: str, dataset: HandDataset, method: Method
         split=dataset.split,
         method=method.name,
         hand_model=command.hand_model if command.hand_model == "open" else "MANO",
-        weights_sha256=weights_sha256(command.hand_model, method.weights),
+        weights_sha256=weights_sha256(command.hand_model, stage1.weights),
         code_version=metadata.version("a2p-hands"),
         sample_count=len(dataset),
         options=options,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from a2p.alignment.fusion import PRIORS, Prior
 from a2p.alignment.weights import AlignmentOrigin, read_origin
 from a2p.errors import ConfigError, WeightsError
-from a2p.evaluation.methods import Method
+from a2p.evaluation.methods import Method, Stage1
 
 WEIGHTS = "weights.safetensors"
 """What a training run writes into its folder."""
@@ -82,7 +82,8 @@ def ablation_of(folder: Path | None, *, hand_model: str = "open") -> Ablation:
         notes.append(
             f"{variant.name}: trained on {origin.samples:,} pictures ({origin.data}) by commit {origin.commit}."
         )
-        rows.append(Method(name=variant.name, source="network", weights=weights, hand_model=hand_model))
+        stage1 = Stage1(source="network", weights=weights, hand_model=hand_model)
+        rows.append(Method(name=variant.name, stage1=stage1))
     rows.append(_with_diffusion(rows[-1]))
     return Ablation(tuple(rows), (*notes, *_differences(recipes)))
 
@@ -91,9 +92,7 @@ def _with_diffusion(last: Method | Untrained) -> Method | Untrained:
     """Returns the last network's row with stage 2 behind it."""
     if isinstance(last, Untrained):
         return Untrained(_WITH_DIFFUSION, last.reason)
-    return Method(
-        name=_WITH_DIFFUSION, source="network", weights=last.weights, stage2="diffusion", hand_model=last.hand_model
-    )
+    return Method(name=_WITH_DIFFUSION, stage1=last.stage1, stage2="diffusion")
 
 
 def _unfinished(origin: AlignmentOrigin) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias, cast, get_args
 
@@ -17,21 +17,35 @@ BuiltIn: TypeAlias = Literal["aligned", "full", "descent", "diffusion"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Method:
-    """One way from a picture to hands; makes its predictor, and can be sent to worker processes."""
+class Stage1:
+    """How hands are found and posed; makes its predictor, and can be sent to worker processes."""
 
-    name: str
     source: Source = "pipeline"
     weights: Path | None = None
     """The alignment network's file; without one it is the packaged one."""
-    stage2: Stage2 = "none"
-    """What makes hands that penetrate plausible."""
     hand_model: str = "open"
     given_boxes: bool = True
     """Whether hands are looked for in the annotated boxes, as the paper's protocol has it, or detected."""
 
+    def __call__(self) -> Predictor:
+        """Returns the predictor, its models loaded."""
+        if self.source == "network":
+            return NetworkPredictor(self.weights, hand_model=self.hand_model)
+        network = False if self.source == "keypoints" else self.weights
+        return PipelinePredictor(hand_model=self.hand_model, given_boxes=self.given_boxes, network=network)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """One way from a picture to hands."""
+
+    name: str
+    stage1: Stage1 = field(default_factory=Stage1)
+    stage2: Stage2 = "none"
+    """What makes hands that penetrate plausible."""
+
     def __post_init__(self) -> None:
-        if self.source == "network" and not self.given_boxes:
+        if self.stage1.source == "network" and not self.stage1.given_boxes:
             raise ConfigError(
                 f"method {self.name!r} is a network alone, which detects no hands: evaluate it in the annotated boxes."
             )
@@ -42,15 +56,6 @@ class Method:
         if self.name not in get_args(BuiltIn):
             return self.name
         return "stage 1 alone: 2D alignment" if self.stage2 == "none" else f"both stages, {self.stage2}"
-
-    def __call__(self) -> Predictor:
-        """Returns the predictor, its models loaded."""
-        if self.source == "network":
-            return NetworkPredictor(self.weights, hand_model=self.hand_model, stage2=self.stage2)
-        network = False if self.source == "keypoints" else self.weights
-        return PipelinePredictor(
-            hand_model=self.hand_model, stage2=self.stage2, given_boxes=self.given_boxes, network=network
-        )
 
 
 def parse_method(text: str, *, hand_model: str = "open", given_boxes: bool = True) -> Method:
@@ -63,7 +68,8 @@ def parse_method(text: str, *, hand_model: str = "open", given_boxes: bool = Tru
     """
     if text in get_args(BuiltIn):
         stage2 = {"aligned": "none", "full": DEFAULT_METHOD}.get(text, text)
-        return Method(name=text, stage2=cast("Stage2", stage2), hand_model=hand_model, given_boxes=given_boxes)
+        stage1 = Stage1(hand_model=hand_model, given_boxes=given_boxes)
+        return Method(name=text, stage1=stage1, stage2=cast("Stage2", stage2))
     name, separator, what = text.partition("=")
     if not separator or not name.strip() or not what:
         raise ConfigError(
@@ -74,14 +80,8 @@ def parse_method(text: str, *, hand_model: str = "open", given_boxes: bool = Tru
     if not colon or ending not in get_args(Stage2):
         place, ending = what, "none"
     source, weights = _source(name, place)
-    return Method(
-        name=name.strip(),
-        source=source,
-        weights=weights,
-        stage2=cast("Stage2", ending),
-        hand_model=hand_model,
-        given_boxes=given_boxes,
-    )
+    stage1 = Stage1(source=source, weights=weights, hand_model=hand_model, given_boxes=given_boxes)
+    return Method(name=name.strip(), stage1=stage1, stage2=cast("Stage2", ending))
 
 
 def _source(name: str, place: str) -> tuple[Source, Path | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -33,43 +34,62 @@ class PairParameters(NamedTuple):
     left: HandParameters
 
 
+class _Said(NamedTuple):
+    """What the network says of a picture."""
+
+    hands: PairParameters
+    camera: Camera
+    crop_seconds: float
+    network_seconds: float
+
+
 class NetworkPredictor:
     """What the network says of its crops; nothing is fitted to keypoints. Hands without a box are not found."""
 
-    def __init__(self, weights: Path | None, *, hand_model: str = "open", stage2: Stage2 = "none") -> None:
+    def __init__(self, weights: Path | None, *, hand_model: str = "open") -> None:
         """Loads the models; `weights` is the network's file, None for the packaged one."""
         self.models = HandModel.load_pair(hand_model)
         self._reader = NetworkReader(weights)
-        self._refiner = None if stage2 == "none" else Refiner(self.models, method=stage2)
+        self._refiners: dict[Stage2, Refiner] = {}
         self._pose = HandReader(self.models)
 
-    def __call__(self, sample: Sample, pixels: UInt8[np.ndarray, "h w 3"]) -> Prediction:
+    def __call__(
+        self, sample: Sample, pixels: UInt8[np.ndarray, "h w 3"], stage2s: Sequence[Stage2]
+    ) -> list[Prediction]:
         """Returns the hands that the network sees."""
         require_pinhole(sample)
+        if not sample.boxes:
+            return [Prediction(None, None, 0.0) for _ in stage2s]
+        said = self._said(sample, pixels)
+        return [self._finished(said, sample, stage2) for stage2 in stage2s]
+
+    def _said(self, sample: Sample, pixels: UInt8[np.ndarray, "h w 3"]) -> _Said:
         camera = sample.camera or Camera.from_fov(pixels.shape[1], pixels.shape[0], fov_deg=DEFAULT_FOV_DEG)
-        there = [(side, box) for side, box in sample.boxes]
-        sides = {side for side, _ in there}
         start = time.perf_counter()
-        if not there:
-            return Prediction(None, None, time.perf_counter() - start)
         with one_torch_thread(), torch.no_grad():
-            given = self._given(pixels, there, camera)
+            given = self._given(pixels, list(sample.boxes), camera)
             cut = time.perf_counter()
             output = self._reader.output(given)
             hands = PairParameters(*(hand[0] for hand in hands_of(output, self.models)))
-            if len(sides) == 2:
+            if len(_sides(sample)) == 2:
                 hands = _apart_by(hands, self.models, output.relative_translation[0])
-        aligned = time.perf_counter()
-        if self._refiner is not None and len(sides) == 2:
+        return _Said(hands, camera, cut - start, time.perf_counter() - cut)
+
+    def _finished(self, said: _Said, sample: Sample, stage2: Stage2) -> Prediction:
+        sides, hands = _sides(sample), said.hands
+        if stage2 != "none" and stage2 not in self._refiners:
+            self._refiners[stage2] = Refiner(self.models, method=stage2)
+        start = time.perf_counter()
+        if stage2 != "none" and len(sides) == 2:
             with one_torch_thread():
-                right, left, _ = self._refiner(hands.right, hands.left, evidence=PairEvidence(camera))
+                right, left, _ = self._refiners[stage2](hands.right, hands.left, evidence=PairEvidence(said.camera))
             hands = PairParameters(right, left)
-        end = time.perf_counter()
+        stages = (said.crop_seconds, said.network_seconds, time.perf_counter() - start)
         return Prediction(
             self._pose(hands.right, "right", sample.convention) if "right" in sides else None,
             self._pose(hands.left, "left", sample.convention) if "left" in sides else None,
-            end - start,
-            (cut - start, aligned - cut, end - aligned),
+            sum(stages),
+            stages,
         )
 
     def _given(
@@ -88,6 +108,10 @@ class NetworkPredictor:
         place = {side: number for number, (side, _) in enumerate(there)}
         row = (place.get("right", -1), place.get("left", -1))
         return network_input(torch.from_numpy(np.stack(crops)).movedim(-1, 1), windows, camera, [row], size)
+
+
+def _sides(sample: Sample) -> set[str]:
+    return {side for side, _ in sample.boxes}
 
 
 def _keypoint_box(box: Box) -> Float[Tensor, " 4"]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -14,14 +14,15 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from a2p.aligner import AlignedHands, Aligner
 from a2p.arrays import Keypoints3D
 from a2p.data.placement import model_of
 from a2p.data.sample import Sample
 from a2p.errors import DataError
-from a2p.hand import HandPair, HandParameters
+from a2p.finisher import Finisher
+from a2p.hand import HandModel, HandPair, HandParameters
 from a2p.hand.hand_data import Side
 from a2p.hand.keypoints import KeypointRegressor
-from a2p.pipeline import Reconstructor
 
 Stage2: TypeAlias = Literal["none", "descent", "diffusion"]
 """What makes hands that penetrate plausible."""
@@ -46,7 +47,7 @@ class Prediction:
     right: PredictedHand | None
     left: PredictedHand | None
     seconds: float
-    """Wall-clock time that it took."""
+    """Wall-clock time that it took, all of stage 1 with it however many predictions share that."""
     stage_seconds: tuple[float, float, float] = (math.nan, math.nan, math.nan)
     """Of these, by `STAGES`; NaN where nobody measured."""
 
@@ -57,37 +58,48 @@ class Predictor(Protocol):
 
     models: HandPair
 
-    def __call__(self, sample: Sample, pixels: UInt8[np.ndarray, "h w 3"]) -> Prediction:
-        """Returns the hands of a picture; the sample's boxes and camera may be used, its hands may not."""
+    def __call__(
+        self, sample: Sample, pixels: UInt8[np.ndarray, "h w 3"], stage2s: Sequence[Stage2]
+    ) -> list[Prediction]:
+        """Returns the hands of a picture, once for each way to make them plausible; stage 1 is common to all.
+
+        The sample's boxes and camera may be used, its hands may not.
+        """
 
 
 class PipelinePredictor:
     """a2p's own pipeline, given the sample's camera and boxes."""
 
     def __init__(
-        self,
-        *,
-        hand_model: str = "open",
-        stage2: Stage2 = "descent",
-        given_boxes: bool = True,
-        network: Path | bool | None = None,
+        self, *, hand_model: str = "open", given_boxes: bool = True, network: Path | bool | None = None
     ) -> None:
         """Loads the models; `network` is an alignment network's file, False for none, None for the default."""
-        make = partial(Reconstructor, hand_model, refine=False if stage2 == "none" else stage2)
-        self._reconstructor = make() if network is None else make(network=network)
+        self.models = HandModel.load_pair(hand_model)
+        self._align = Aligner(self.models) if network is None else Aligner(self.models, network=network)
+        self._finishers: dict[Stage2, Finisher] = {}
         self._given_boxes = given_boxes
-        self.models = self._reconstructor.models
         self._reader = HandReader(self.models)
 
-    def __call__(self, sample: Sample, pixels: UInt8[np.ndarray, "h w 3"]) -> Prediction:
+    def __call__(
+        self, sample: Sample, pixels: UInt8[np.ndarray, "h w 3"], stage2s: Sequence[Stage2]
+    ) -> list[Prediction]:
         """Returns the hands that the pipeline sees."""
         require_pinhole(sample)
         boxes = [(side, box) for side, box in sample.boxes] if self._given_boxes else None
         start = time.perf_counter()
-        result = self._reconstructor(pixels, boxes=boxes, camera=sample.camera)
+        aligned = self._align(pixels, boxes=boxes, camera=sample.camera)
         seconds = time.perf_counter() - start
+        return [self._finished(aligned, seconds, stage2, sample.convention) for stage2 in stage2s]
+
+    def _finished(self, aligned: AlignedHands, seconds: float, stage2: Stage2, convention: str) -> Prediction:
+        """Returns the hands after a stage 2; `seconds` is what stage 1 took."""
+        if stage2 not in self._finishers:
+            self._finishers[stage2] = Finisher(self.models, refine=False if stage2 == "none" else stage2)
+        start = time.perf_counter()
+        result = self._finishers[stage2](aligned)
+        seconds += time.perf_counter() - start
         right, left = (
-            None if hand is None else self._reader(hand.parameters, hand.handedness, sample.convention)
+            None if hand is None else self._reader(hand.parameters, hand.handedness, convention)
             for hand in (result.right, result.left)
         )
         perception, alignment, plausibility = (1e-3 * result.timings_ms[stage] for stage in STAGES)

@@ -46,13 +46,14 @@ def parameter_count(method: Method) -> int:
         "pipeline": {"perception", "detection", "alignment"},
         "keypoints": {"perception", "detection"},
         "network": {"alignment"},
-    }[method.source]
-    if method.weights is not None or (method.source == "pipeline" and not _looks_with_network()):
+    }[method.stage1.source]
+    weights = method.stage1.weights
+    if weights is not None or (method.stage1.source == "pipeline" and not _looks_with_network()):
         areas = areas - {"alignment"}
     if method.stage2 == "diffusion":
         areas = areas | {"plausibility"}
     files = [path for path in _packaged() if path.parent.parent.name in areas]
-    return sum(map(_numbers, files if method.weights is None else [*files, method.weights]))
+    return sum(map(_numbers, files if weights is None else [*files, weights]))
 
 
 def teachers_loaded() -> int:

@@ -52,8 +52,9 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Scored:
-    """One sample's outcome: a record, or why there is none."""
+    """One sample's outcome in one run: a record, or why there is none."""
 
+    run: str
     position: int
     id: str
     record: bytes | None
@@ -111,9 +112,9 @@ class ResultsFile:
         done = self._connection.execute("SELECT position FROM samples WHERE run = ?", (info.name,))
         return {int(position) for (position,) in done}
 
-    def add(self, info: RunInfo, outcomes: Iterable[Scored]) -> None:
+    def add(self, outcomes: Iterable[Scored]) -> None:
         """Adds outcomes; they are on disk when this returns."""
-        rows = [(info.name, made.position, made.id, made.record, made.problem) for made in outcomes]
+        rows = [(made.run, made.position, made.id, made.record, made.problem) for made in outcomes]
         with self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?)", rows)
 

@@ -13,7 +13,7 @@ from a2p.data.duet.shards import load_arrays, save_arrays
 from a2p.data.reading import LoadedSample, SampleReader
 from a2p.data.sample import HandDataset, Sample
 from a2p.data.submission import SubmittedHand
-from a2p.evaluation.prediction import HandReader, PredictedHand, Predictor
+from a2p.evaluation.prediction import HandReader, PredictedHand, Predictor, Stage2
 from a2p.evaluation.scatter import Scatter, in_processes
 from a2p.hand import HandModel, HandParameters
 
@@ -28,6 +28,7 @@ class SubmissionJob:
 
     dataset: HandDataset
     make_predictor: Callable[[], Predictor]
+    stage2: Stage2 = "none"
 
     def start(self) -> Callable[[int], Submitted]:
         """Returns what predicts the right hand of the sample at a position."""
@@ -37,7 +38,8 @@ class SubmissionJob:
         def predict(position: int) -> Submitted:
             loaded = reader.load(position)
             assert isinstance(loaded, LoadedSample)
-            found = predictor(loaded.sample, loaded.pixels).right
+            [prediction] = predictor(loaded.sample, loaded.pixels, [self.stage2])
+            found = prediction.right
             hand = found or _guess(loaded.sample, predictor.models.right, pose)
             return Submitted(position, SubmittedHand(hand.keypoints_3d, hand.vertices), is_guess=found is None)
 
