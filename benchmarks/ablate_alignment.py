@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=128, help="pictures to measure plausibility on")
     parser.add_argument("--processes", type=int, default=0, help="that render")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    parser.add_argument("--train-only", action="store_true", help="leave the table to the same command without this")
     parser.add_argument("--max-seconds", type=float, help="stop after so long; the same command goes on")
     options = parser.parse_args()
     recipes = recipes_of(recipe_of(options.recipe), options.out, options.steps)
@@ -81,7 +82,7 @@ def main() -> None:
     )
     for folder, recipe in recipes.items():
         print(f"{folder.name}: {steps[folder]} of {recipe.steps} steps", flush=True)
-    if any(steps[folder] < recipe.steps for folder, recipe in recipes.items()):
+    if options.train_only or any(steps[folder] < recipe.steps for folder, recipe in recipes.items()):
         return
     text = table(options)
     (options.out / "ablation.md").write_text(text + "\n")

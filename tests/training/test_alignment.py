@@ -16,7 +16,7 @@ from a2p.data.duet_images.settings import CameraSettings
 from a2p.errors import ConfigError, DataError
 from a2p.hand import HandModel, HandPair
 from a2p.training.alignment import train, train_together
-from a2p.training.alignment_pictures import ParallelPictures, TrainingPictures
+from a2p.training.alignment_pictures import ParallelPictures, RunPictures, TrainingPictures
 from a2p.training.alignment_recipe import AlignmentTraining, PictureSource
 from a2p.training.curves import save_curves
 from a2p.training.hand_crops import CropSettings, hand_crops
@@ -122,6 +122,27 @@ def test_networks_trained_together_are_those_trained_alone(tmp_path: Path) -> No
             train(replace(recipe, steps=steps), alone, device="cpu")
         found, expected = (load_alignment(folder / WEIGHTS).state_dict() for folder in (out, alone))
         assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_pictures_that_are_used_again_come_in_other_colours() -> None:
+    recipe = replace(RECIPE, reuse=3, kept=2, steps=9)
+    with Worker.joined("cpu") as worker:
+        pictures, single = RunPictures(recipe, worker, pairs=None), TrainingPictures(RECIPE, worker, pairs=None)
+        try:
+            shown = [pictures.batch(step) for step in range(recipe.steps)]
+            made = [single.made(number) for number in range(3)]
+        finally:
+            pictures.close()
+            single.close()
+    for step, batch in enumerate(shown):
+        fresh, again = divmod(step, recipe.reuse)
+        seen = made[max(0, fresh - 1) : fresh + 1] if again else made[fresh : fresh + 1]
+        of = [one for one in seen if torch.equal(one.labels.keypoints_25d, batch.labels.keypoints_25d)]
+        assert len(of) == 1
+        assert torch.equal(of[0].given.crops, batch.given.crops) == (again == 0)
+        assert (of[0].given.crops - batch.given.crops).abs().mean() < 0.2
+        assert float(batch.given.crops.min()) >= 0
+        assert float(batch.given.crops.max()) <= 1
 
 
 def test_networks_that_see_other_pictures_are_not_trained_together(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields, replace
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from a2p.alignment.batch import AlignmentBatch, AlignmentInput, AlignmentLabels
@@ -27,7 +29,7 @@ _HELD_OUT_SEED = 1_000_003
 """Added to a source's seed for the pictures that are never trained on."""
 
 
-_PICTURED = ("seed", "batch", "sources", "picture_px", "crops", "held_out")
+_PICTURED = ("seed", "batch", "sources", "picture_px", "crops", "held_out", "reuse", "kept")
 """What of a recipe decides which pictures are made."""
 
 
@@ -129,22 +131,29 @@ class ParallelPictures:
                 batch_size=None,
                 sampler=range(step, self._recipe.steps),
                 num_workers=self._processes,
+                pin_memory=self._worker.device.type == "cuda",
                 multiprocessing_context="spawn",
             )
         )
 
 
 class RunPictures:
-    """All pictures of a run, which several networks may be trained on at once: each batch is made once."""
+    """All pictures of a run, which several networks may be trained on at once: each batch is made once.
+
+    With a recipe's `reuse` a batch serves several steps: first the one that it was made for, later ones in other
+    colours and in any order. A run that goes on shows again what was made since then.
+    """
 
     def __init__(self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None, processes: int = 0) -> None:
         """With `processes` so many render beside this one; with 0 a thread does."""
-        self.recipe = recipe
-        self._kept = TrainingPictures(recipe, worker, pairs=pairs)
+        self.recipe, self._worker = recipe, worker
+        rendered = replace(recipe, steps=-(-recipe.steps // recipe.reuse))
+        self._kept = TrainingPictures(rendered, worker, pairs=pairs)
         self._made: BatchSource = self._kept
         if processes > 0:
-            self._made = ParallelPictures(recipe, worker, pairs=pairs, processes=processes)
+            self._made = ParallelPictures(rendered, worker, pairs=pairs, processes=processes)
         self._last: tuple[int, AlignmentBatch] | None = None
+        self._shown: deque[AlignmentBatch] = deque(maxlen=recipe.kept)
         self._held_out: dict[tuple[int, int], AlignmentBatch] = {}
 
     def suits(self, recipe: AlignmentTraining) -> bool:
@@ -156,7 +165,7 @@ class RunPictures:
     def batch(self, step: int) -> AlignmentBatch:
         """Returns a step's batch for this process, on its device; the last one is kept for whoever asks next."""
         if self._last is None or self._last[0] != step:
-            self._last = (step, self._made.batch(step))
+            self._last = (step, self._drawn(step))
         return self._last[1]
 
     def held_out(self, start: int, count: int) -> AlignmentBatch:
@@ -169,6 +178,32 @@ class RunPictures:
         """Ends what renders."""
         self._made.close()
         self._kept.close()
+
+    def _drawn(self, step: int) -> AlignmentBatch:
+        fresh, again = divmod(step, self.recipe.reuse)
+        if again and self._shown:
+            generator = torch.Generator().manual_seed(seed_of(self.recipe.seed, step, self._worker.rank) + 2)
+            index = int(torch.randint(len(self._shown), (), generator=generator))
+            return recoloured(self._shown[index], generator)
+        batch = self._made.batch(fresh)
+        if self.recipe.reuse > 1:
+            self._shown.append(batch)
+        return batch
+
+
+def recoloured(batch: AlignmentBatch, generator: torch.Generator) -> AlignmentBatch:
+    """Returns a batch whose pictures have another exposure, colour cast and contrast."""
+    crops = batch.given.crops
+    count = len(crops)
+
+    def drawn(*shape: int, spread: float) -> Tensor:
+        values: Tensor = spread * torch.randn(count, *shape, generator=generator)
+        return values.to(crops.device)
+
+    gain = torch.exp(drawn(1, 1, 1, 1, spread=0.15) + drawn(1, 3, 1, 1, spread=0.08))
+    contrast = torch.exp(drawn(1, 1, 1, 1, spread=0.1))
+    changed = ((crops - 0.5) * contrast + 0.5) * gain
+    return replace(batch, given=replace(batch.given, crops=changed.clamp(0.0, 1.0)))
 
 
 class _Batches(Dataset[AlignmentBatch]):

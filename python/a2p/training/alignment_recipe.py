@@ -55,6 +55,11 @@ class AlignmentTraining(TrainingRecipe):
     loss: AlignmentLossWeights = field(default_factory=AlignmentLossWeights)
     crops: CropSettings = field(default_factory=CropSettings)
     sources: tuple[PictureSource, ...] = (PictureSource(),)
+    reuse: int = 1
+    """Steps that each rendered picture serves: where a GPU learns faster than the processors render, later steps show
+    it again, in other colours, among the last `kept` batches."""
+    kept: int = 64
+    """Batches on the device, of which one is shown again."""
     picture_px: int = 192
     """Side of the rendered pictures that crops are cut out of."""
     steps: int = 10_000
@@ -83,6 +88,8 @@ class AlignmentTraining(TrainingRecipe):
             raise ConfigError(
                 f"held_out must be positive and there must be a source; got {self.held_out} and {len(self.sources)}."
             )
+        if min(self.reuse, self.kept) < 1:
+            raise ConfigError(f"reuse and kept must be at least 1; got {self.reuse} and {self.kept}.")
         if not 0 <= self.drop_at < 1:
             raise ConfigError(f"drop_at must lie in [0, 1); got {self.drop_at}.")
         if not 0 <= self.from_image <= 1:
@@ -95,7 +102,7 @@ class AlignmentTraining(TrainingRecipe):
 
     @classmethod
     def packaged(cls, name: str) -> AlignmentTraining:
-        """Returns a recipe that comes with a2p: compact_cpu, compact_gpu or paper_gpu."""
+        """Returns a recipe that comes with a2p: compact_cpu, compact_gpu, ablation_gpu or paper_gpu."""
         path = RECIPES / f"alignment_{name}.json"
         if not path.is_file():
             known = sorted(file.stem.removeprefix("alignment_") for file in RECIPES.glob("alignment_*.json"))
