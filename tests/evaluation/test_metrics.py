@@ -166,16 +166,19 @@ def test_a_page_shows_best_worst_and_deepest_samples_of_both_variants(tmp_path: 
         RunResults(replace(info, method=name, title=title), ids, (0, 1, 2, 3), made, ())
         for name, title in (("aligned", "stage 1"), ("full", "both stages"))
     ]
-    page = html_report(dataset, runs, [paper_table(5, runs)], models(), each=1)
-    captions = re.findall(r"<figcaption>([^<]*)", page)
-    assert len(captions) == 4 * 5, "truth, then two views of each variant"
-    assert [text for text in captions if text.startswith("both stages")] == [
-        "both stages: 3.0 mm",
-        "both stages: 5.0 mm",
-        "both stages: 9.0 mm, penetrates by 0.0 mm",
-        "both stages: 7.0 mm, penetrates by 4.2 mm",
+    page = html_report(dataset, runs, [paper_table(number, runs) for number in (1, 5)], models(), each=1)
+    captions = re.findall(r"<figcaption><b>([^<]*)</b>([^<]*)", page)
+    assert [title for title, _ in captions] == ["truth", "stage 1", "both stages"] * 4
+    assert [text for title, text in captions if title == "both stages"] == [
+        "error 3.0 mm",
+        "error 5.0 mm",
+        "error 9.0 mm, depth 0.0 mm",
+        "error 7.0 mm, depth 4.2 mm",
     ]
-    tile = Image.open(io.BytesIO(base64.b64decode(re.findall(r"base64,([^\"]+)", page)[1])))
+    assert page.count("<img ") == 4 * 3 * 2, "truth and each variant from two views"
+    assert page.count("samples skipped as broken") == 2, "what is told of a run is told once"
+    assert 'name="viewport"' in page
+    tile = Image.open(io.BytesIO(base64.b64decode(re.findall(r"base64,([^\"]+)", page)[2])))
     red, _, blue = np.asarray(tile).astype(int).reshape(-1, 3).T
     assert (red > blue + 40).mean() > 0.05, "the right hand, posed again, is drawn over its picture"
-    assert page.count("<tr") == 1 + 2 + 2, "heading, the paper's rows and ours"
+    assert page.count("<tr") == (1 + 6 + 2) + (1 + 2 + 2), "headings, the paper's rows and ours"

@@ -252,7 +252,7 @@ def _write_reports(command: Evaluate, evaluated: list[_Evaluated], tables: list[
         if not runs:
             continue
         name = f"{runs[0].info.dataset}-{done.dataset.split}"
-        page = html_report(done.dataset, runs, tables, models)
+        page = html_report(done.dataset, runs, tables, models, protocol=command.protocol)
         (command.out / f"report-{name}.html").write_text(page)
         (command.out / f"errors-{name}.svg").write_text(error_curves(runs, protocol=command.protocol))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -16,7 +16,8 @@ from PIL import Image
 
 from a2p.data.contact_sheet import cut_window, hands_window, sample_tile
 from a2p.data.reading import LoadedSample, SampleReader
-from a2p.data.sample import SIDES, HandDataset
+from a2p.data.sample import SIDES, HandDataset, Sample
+from a2p.evaluation.accuracy import Protocol
 from a2p.evaluation.plots import error_curves
 from a2p.evaluation.results_file import RunResults
 from a2p.evaluation.scoring import Records
@@ -24,14 +25,23 @@ from a2p.evaluation.tables import Table
 from a2p.hand import HandPair, HandParameters
 from a2p.render import RenderMesh, colour_of, draw_overlay, view_from_aside
 
-_TILE = 240
+_TILE = 256
 _STYLE = """
-body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 1330px; padding: 0 1em; color: #222; }
-table { border-collapse: collapse; margin: 1em 0; } td, th { border: 1px solid #ccc; padding: 3px 9px; }
-td { text-align: right; } td:first-child, td:nth-last-child(2) { text-align: left; }
-tr.ours { background: #fdf1ec; font-weight: 600; }
-.sample { display: flex; flex-wrap: wrap; gap: 6px; margin: 0 0 1.6em; } figure { margin: 0; width: 240px; }
-figcaption { font-size: 12px; color: #555; } img { display: block; } ul { color: #555; font-size: 12px; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 1340px; padding: 1rem; color: #222; }
+h1 { margin: 0.3em 0; } h2 { margin: 2em 0 0.3em; } h3 { margin: 2em 0 0; } h4 { margin: 1.6em 0 0.4em; }
+p, ul { color: #555; max-width: 62em; } ul { font-size: 13px; padding-left: 1.3em; }
+.wide { overflow-x: auto; margin: 1em 0; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { border: 1px solid #ddd; padding: 3px 9px; text-align: right; white-space: nowrap; }
+th { background: #f4f4f4; vertical-align: bottom; white-space: normal; }
+td:first-child, td:nth-last-child(2), th:nth-last-child(2) { text-align: left; }
+td:nth-last-child(2) { min-width: 15em; white-space: normal; }
+td:first-child, th:first-child { position: sticky; left: 0; white-space: normal; min-width: 8em; background: #fff; }
+th:first-child { background: #f4f4f4; } tr.ours td { background: #fdf1ec; } tr.ours td:first-child { font-weight: 600; }
+svg { max-width: 100%; height: auto; }
+.sample { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(46%, 240px), 1fr)); gap: 12px; }
+figure { margin: 0; max-width: 256px; } figcaption { font-size: 13px; line-height: 1.35; color: #555; padding: 4px 0; }
+figcaption b { display: block; color: #222; } img { display: block; width: 100%; height: auto; margin-bottom: 3px; }
 """
 
 
@@ -44,15 +54,26 @@ class _Choice:
 
 
 def html_report(
-    dataset: HandDataset, runs: Sequence[RunResults], tables: Sequence[Table], models: HandPair, *, each: int = 3
+    dataset: HandDataset,
+    runs: Sequence[RunResults],
+    tables: Sequence[Table],
+    models: HandPair,
+    *,
+    each: int = 3,
+    protocol: Protocol = "interwild",
 ) -> str:
     """Returns the page about runs of one data set, the last of which decides which samples are shown.
 
     `each` samples with the least, median and largest mean joint error, and those that penetrated most in the first run.
     """
     shown = runs[-1]
-    parts = [f"<h1>{escape(dataset.name)}, {escape(dataset.split)}</h1>", *(_table(table) for table in tables)]
-    parts.append(error_curves(runs))
+    parts = [f"<h1>a2p on {escape(dataset.name)}, {escape(dataset.split)} split</h1>", *_tables(tables)]
+    parts += ["<h2>Errors of joints</h2>", error_curves(runs, protocol=protocol)]
+    parts.append(
+        "<h2>Samples</h2>\n<p>Each in its picture and, below, from the camera's right and above; right hands are "
+        "coral, left hands blue. Error: mean of the joints, each hand aligned at its wrist. Depth: how far the hands "
+        f"lie in each other. Best, median and worst by the error of <b>{escape(shown.info.title)}</b>.</p>"
+    )
     reader = SampleReader(dataset, skip_broken=True)
     heading = ""
     for choice in _choices(runs[0], shown, each):
@@ -61,11 +82,12 @@ def html_report(
             continue
         if choice.title != heading:
             heading = choice.title
-            parts.append(f"<h2>{escape(heading)}</h2>")
+            parts.append(f"<h3>{escape(heading)}</h3>")
         parts.append(_sample(loaded, runs, shown.ids[choice.row], models))
     body = "\n".join(parts)
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>a2p: {escape(dataset.name)}</title><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
 
@@ -90,7 +112,7 @@ def _choices(first: RunResults, shown: RunResults, each: int) -> list[_Choice]:
     depth = dict(zip(first.ids, first.records["max_depth_mm"].tolist(), strict=True))
     deepest = sorted(range(len(shown.ids)), key=lambda row: -np.nan_to_num(depth.get(shown.ids[row], 0.0)))
     chosen += [
-        _Choice("Deepest penetration in the first run", row)
+        _Choice(f"Deepest penetration of {first.info.title}", row)
         for row in deepest[:each]
         if np.nan_to_num(depth.get(shown.ids[row], 0.0)) > 0
     ]
@@ -99,19 +121,27 @@ def _choices(first: RunResults, shown: RunResults, each: int) -> list[_Choice]:
 
 
 def _sample(loaded: LoadedSample, runs: Sequence[RunResults], identity: str, models: HandPair) -> str:
-    figures = [_figure(sample_tile(loaded.sample, loaded.pixels, size=_TILE), "truth")]
+    sample = loaded.sample
+    tile = sample_tile(sample, loaded.pixels, size=_TILE).crop((0, 0, _TILE, _TILE))
+    true_hands = _true_meshes(sample, models)
+    aside = [view_from_aside(true_hands, size=_TILE)] if true_hands else []
+    figures = [_figure([tile, *aside], "truth", sample.source_frame)]
     for run in runs:
         if identity not in run.ids:
             continue
-        record = run.records[run.ids.index(identity)]
-        meshes = _meshes(record, models)
-        error = sample_errors_mm(run.records[run.ids.index(identity)][None])[0]
-        depth = float(record["max_depth_mm"])
-        text = f"{run.info.title}: {error:.1f} mm"
-        text += f", penetrates by {depth:.1f} mm" if np.isfinite(depth) else ""
-        figures.append(_figure(_overlay(loaded, loaded.pixels, meshes), text))
-        figures.append(_figure(view_from_aside(meshes, size=_TILE), "from aside"))
-    return f'<div class="sample">{"".join(figures)}</div>'
+        row = run.ids.index(identity)
+        meshes = _meshes(run.records[row], models)
+        pictures = [_overlay(loaded, loaded.pixels, meshes), view_from_aside(meshes, size=_TILE)]
+        figures.append(_figure(pictures, run.info.title, _figures_of(run.records[row])))
+    hands = "two hands" if sample.hand_type == "interacting" else f"{sample.hand_type} hand"
+    return f'<h4>{escape(identity)}: {hands}</h4><div class="sample">{"".join(figures)}</div>'
+
+
+def _figures_of(record: np.void) -> str:
+    error, depth = sample_errors_mm(np.array([record]))[0], float(record["max_depth_mm"])
+    parts = [f"error {error:.1f} mm"] if np.isfinite(error) else ["no hand found"]
+    parts += [f"depth {depth:.1f} mm"] if np.isfinite(depth) else []
+    return ", ".join(parts)
 
 
 def _overlay(loaded: LoadedSample, pixels: UInt8[np.ndarray, "h w 3"], meshes: list[RenderMesh]) -> Image.Image:
@@ -136,21 +166,42 @@ def _meshes(record: np.void, models: HandPair) -> list[RenderMesh]:
     return meshes
 
 
-def _figure(picture: Image.Image, caption: str) -> str:
+def _true_meshes(sample: Sample, models: HandPair) -> list[RenderMesh]:
+    """Returns the true hands, where the data set has meshes of these models."""
+    meshes = []
+    for side, hand in sample.hands:
+        topology = (models.right if side == "right" else models.left).topology
+        if hand.vertices is not None and len(hand.vertices) == topology.vertex_count:
+            meshes.append(RenderMesh(hand.vertices.numpy(), topology.faces.numpy(), colour_of(side)))
+    return meshes
+
+
+def _figure(pictures: Sequence[Image.Image], title: str, text: str) -> str:
+    images = "".join(
+        f'<img width="{picture.width}" height="{picture.height}" alt="{escape(title)}, {view}" '
+        f'src="data:image/jpeg;base64,{_jpeg(picture)}">'
+        for picture, view in zip(pictures, ("in the picture", "from aside"), strict=False)
+    )
+    return f"<figure>{images}<figcaption><b>{escape(title)}</b>{escape(text)}</figcaption></figure>"
+
+
+def _jpeg(picture: Image.Image) -> str:
     buffer = io.BytesIO()
-    picture.convert("RGB").save(buffer, format="JPEG", quality=85)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    size = f'width="{picture.width}" height="{picture.height}"'
-    image = f'<img {size} alt="{escape(caption)}" src="data:image/jpeg;base64,{data}">'
-    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
+    picture.convert("RGB").save(buffer, format="JPEG", quality=88)
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _table(table: Table) -> str:
-    rows = []
-    for row in table.rows:
-        cells = "".join(f"<td>{escape(cell)}</td>" for cell in table.cells(row))
-        rows.append(f"<tr{' class=ours' if row.is_ours else ''}>{cells}</tr>")
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("", *table.columns, "protocol", "samples"))
-    notes = "".join(f"<li>{escape(note)}</li>" for note in table.notes)
-    title = f"<h2>Table {table.number}: {escape(table.title)}</h2>"
-    return f"{title}<table><tr>{head}</tr>{''.join(rows)}</table><ul>{notes}</ul>"
+def _tables(tables: Sequence[Table]) -> Iterator[str]:
+    """Yields the tables, each note where it is first due."""
+    told: set[str] = set()
+    for table in tables:
+        rows = []
+        for row in table.rows:
+            cells = "".join(f"<td>{escape(cell)}</td>" for cell in table.cells(row))
+            rows.append(f"<tr{' class=ours' if row.is_ours else ''}>{cells}</tr>")
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("", *table.columns, "protocol", "samples"))
+        notes = [note for note in table.notes if note not in told]
+        told.update(notes)
+        yield f"<h2>Table {table.number}: {escape(table.title)}</h2>"
+        yield f'<div class="wide"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
+        yield f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in notes)}</ul>" if notes else ""
