@@ -1,6 +1,7 @@
 // Reads arrays in device memory through __cuda_array_interface__: nothing is copied, no framework is linked.
 #pragma once
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
 #include <cstdint>
 #include <initializer_list>
