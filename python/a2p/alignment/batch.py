@@ -89,12 +89,8 @@ class AlignmentBatch:
         return len(self.given.crops)
 
     def to(self, device: torch.device | str) -> AlignmentBatch:
-        """Returns the batch on another device; out of pinned memory it travels while the caller goes on."""
+        """Returns the batch on another device."""
         return AlignmentBatch(_moved(self.given, device), _moved(self.labels, device))
-
-    def pin_memory(self) -> AlignmentBatch:
-        """Returns the batch in memory that a GPU reads from directly; `torch.utils.data.DataLoader` asks for it."""
-        return AlignmentBatch(_pinned(self.given), _pinned(self.labels))
 
 
 def by_hand(x: Shaped[Tensor, n * rest]) -> Shaped[Tensor, "b 2 *rest"]:
@@ -119,11 +115,4 @@ def boxes(own: Float[Tensor, "b 2 4"], other: Float[Tensor, "b 2 4"], size: int)
 
 
 def _moved(part: AlignmentInput | AlignmentLabels, device: torch.device | str):  # type: ignore[no-untyped-def]
-    waits = torch.device(device).type == "cpu"
-    return type(part)(
-        **{item.name: getattr(part, item.name).to(device, non_blocking=not waits) for item in fields(part)}
-    )
-
-
-def _pinned(part: AlignmentInput | AlignmentLabels):  # type: ignore[no-untyped-def]
-    return type(part)(**{item.name: getattr(part, item.name).pin_memory() for item in fields(part)})
+    return type(part)(**{item.name: getattr(part, item.name).to(device) for item in fields(part)})

@@ -131,7 +131,6 @@ class ParallelPictures:
                 batch_size=None,
                 sampler=range(step, self._recipe.steps),
                 num_workers=self._processes,
-                pin_memory=self._worker.device.type == "cuda",
                 multiprocessing_context="spawn",
             )
         )
