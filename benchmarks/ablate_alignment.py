@@ -4,7 +4,7 @@
 
 Four runs on the same pictures: baseline, + keypoints, + segmentation, + depth. The same command goes on where it was
 stopped; when all runs are through, the held-out pictures are measured and OUT/ablation.md is written. For one large GPU
-with 16 cores: --recipe compact_gpu --steps 500 --processes 14. Table 3 of `a2p evaluate` takes OUT, too, as --ablation.
+with 16 cores: --processes 14. Table 3 of `a2p evaluate` takes OUT, too, as --ablation.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the four runs and the table")
     parser.add_argument("--pairs", type=Path, required=True, help="folder of duet pairs to train on")
     parser.add_argument("--held-out", type=Path, required=True, help="folder of duet pairs to measure on")
-    parser.add_argument("--recipe", default="compact_gpu", help="a packaged recipe, or a JSON file")
+    parser.add_argument("--recipe", default="ablation_gpu", help="a packaged recipe, or a JSON file")
     parser.add_argument("--steps", type=int, help="of each run, instead of the recipe's")
     parser.add_argument("--count", type=int, default=1000, help="pictures to measure on")
     parser.add_argument("--few", type=int, default=128, help="pictures to measure plausibility on")
