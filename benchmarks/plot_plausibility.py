@@ -34,9 +34,10 @@ def draw_report(report: dict[str, dict[str, dict[str, Figures]]], out: Path) -> 
             axis.set_ylabel(f"{name} (line: 15 % below the input)")
             axis.set_title(f"estimates: {kind}")
             axis.grid(alpha=0.3)
-    axes[0][-1].legend(fontsize=7)
     figure.tight_layout()
-    figure.savefig(out / "methods.png", dpi=90)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=4, fontsize=9, frameon=False)
+    figure.savefig(out / "methods.png", dpi=90, bbox_inches="tight")
     plt.close(figure)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,17 +26,6 @@ from tests.data.scenes import models
 from tests.evaluation.predictors import TruthFactory
 
 INFO = RunInfo("interhand2.6m", "test", "full", "open", "0" * 64, "0", 4, title="both stages")
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Iterator[ResultsFile]:
-    with ResultsFile(tmp_path / "results.sqlite") as file:
-        yield file
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> InterHand26M:
-    return InterHand26M(write_interhand(tmp_path / "ih"), models=models(), index_folder=tmp_path / "index")
 
 
 def run(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -50,17 +50,6 @@ class WatchedPredictor:
     def __call__(self, sample: Sample, pixels: np.ndarray, stage2s: Sequence[Stage2]) -> list[Prediction]:
         self.maker.asked.append((sample.id, tuple(stage2s)))
         return self.tell(sample, pixels, stage2s)
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Iterator[ResultsFile]:
-    with ResultsFile(tmp_path / "results.sqlite") as file:
-        yield file
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> InterHand26M:
-    return InterHand26M(write_interhand(tmp_path / "ih"), models=models(), index_folder=tmp_path / "index")
 
 
 @pytest.fixture(scope="module")
