@@ -4,7 +4,8 @@
 
 Four runs on the same pictures: baseline, + keypoints, + segmentation, + depth. The same command goes on where it was
 stopped; when all runs are through, the held-out pictures are measured and OUT/ablation.md is written. For one large GPU
-with 16 cores: --processes 14. Table 3 of `a2p evaluate` takes OUT, too, as --ablation.
+with 16 cores: --processes 14. For two cores: --recipe ablation_cpu, whose crops are smaller; some two hours. Table 3 of
+`a2p evaluate` takes OUT, too, as --ablation.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=128, help="pictures to measure plausibility on")
     parser.add_argument("--processes", type=int, default=0, help="that render")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    parser.add_argument("--commit", default="unknown", help="of the code, for the weights' origin")
     parser.add_argument("--train-only", action="store_true", help="leave the table to the same command without this")
     parser.add_argument("--max-seconds", type=float, help="stop after so long; the same command goes on")
     options = parser.parse_args()
@@ -79,6 +81,7 @@ def main() -> None:
         device=options.device,
         max_seconds=options.max_seconds,
         processes=options.processes,
+        commit=options.commit,
     )
     for folder, recipe in recipes.items():
         print(f"{folder.name}: {steps[folder]} of {recipe.steps} steps", flush=True)

@@ -236,7 +236,7 @@ def test_target_channels_frame_their_hands(models: HandPair) -> None:
     assert float(found.given.target[:, :, 1][alone.flip(1)].sum()) == 0.0
 
 
-@pytest.mark.parametrize("name", ["ablation_gpu", "compact_cpu", "compact_gpu", "paper_gpu"])
+@pytest.mark.parametrize("name", ["ablation_cpu", "ablation_gpu", "compact_cpu", "compact_gpu", "paper_gpu"])
 def test_packaged_recipes_are_valid(name: str) -> None:
     recipe = AlignmentTraining.packaged(name)
     assert recipe.rate(0) < recipe.rate(recipe.warm_up) == recipe.learning_rate
@@ -244,7 +244,8 @@ def test_packaged_recipes_are_valid(name: str) -> None:
 
 
 def test_recipes_with_mistakes_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="must be one of ablation_gpu, compact_cpu, compact_gpu, paper_gpu"):
+    known = "ablation_cpu, ablation_gpu, compact_cpu, compact_gpu, paper_gpu"
+    with pytest.raises(ConfigError, match=f"must be one of {known}"):
         AlignmentTraining.packaged("huge")
     for text, message in (
         ("{", "must be a recipe in JSON"),

@@ -18,7 +18,7 @@ class TrainAlignment:
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the run: checkpoint, weights, log, a picture of predictions."""
     recipe: str = "compact_cpu"
-    """compact_cpu, compact_gpu, ablation_gpu, paper_gpu, or a JSON file."""
+    """compact_cpu, compact_gpu, ablation_cpu, ablation_gpu, paper_gpu, or a JSON file."""
     pairs: Path | None = None
     """Folder of pairs that `a2p data duet` made, for the pictures of hands that touch."""
     device: str = "auto"

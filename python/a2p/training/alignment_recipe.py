@@ -102,7 +102,7 @@ class AlignmentTraining(TrainingRecipe):
 
     @classmethod
     def packaged(cls, name: str) -> AlignmentTraining:
-        """Returns a recipe that comes with a2p: compact_cpu, compact_gpu, ablation_gpu or paper_gpu."""
+        """Returns a recipe that comes with a2p: one of those in `RECIPES`."""
         path = RECIPES / f"alignment_{name}.json"
         if not path.is_file():
             known = sorted(file.stem.removeprefix("alignment_") for file in RECIPES.glob("alignment_*.json"))
