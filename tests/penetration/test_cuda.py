@@ -125,6 +125,25 @@ def test_signed_distance_matches_the_reference() -> None:
     torch.testing.assert_close(actual.cpu().double(), expected, rtol=0, atol=1e-6)
 
 
+def test_the_reference_on_a_gpu_is_that_of_the_cpu() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("PyTorch finds no CUDA device")
+    a, b, right, left = _random_hands(2)
+
+    def values(device: torch.device) -> list[torch.Tensor]:
+        leaves = [vertices.to(device, copy=True).requires_grad_() for vertices in (a, b)]
+        depth = penetration_depth(*leaves, right.topology, left.topology, backend="reference")
+        distance = signed_distance(leaves[0][:, :100], leaves[1], left.topology, backend="reference")
+        (depth.loss.sum() + distance.sum()).backward()
+        return [depth.depth_a, depth.depth_b, depth.loss.detach(), distance.detach(), *[v.grad for v in leaves]]  # type: ignore[list-item]
+
+    for there, here in zip(values(DEVICE), values(torch.device("cpu")), strict=True):
+        assert there.device.type == "cuda"
+        assert here.abs().max() > 0
+        # Sums of a few thousand numbers in another order.
+        torch.testing.assert_close(there.cpu(), here, rtol=0, atol=1e-12 * max(1.0, float(here.abs().max())))
+
+
 @pytest.mark.usefixtures("gpu")
 def test_runs_and_streams_give_the_same_bits() -> None:
     a, b, right, left = _random_hands(64)

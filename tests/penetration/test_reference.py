@@ -9,9 +9,12 @@ from a2p.errors import ConfigError
 from a2p.penetration import PenetrationReport
 from a2p.penetration.backends import cpu, reference
 from a2p.penetration.backends.contract import Surface
+from a2p.penetration.loss import SQUARED
 from a2p.penetration.surface_distance import minimum_surface_distance
 from a2p.penetration.vertex_criterion import VertexCriterion, vertex_collisions, vertex_normals
 from a2p.penetration.volume import intersection_volume
+from a2p.penetration.winding import winding_number
+from tests.penetration.elsewhere import ELSEWHERE, TwoDevices
 from tests.penetration.meshes import Solid, box, random_star, rotation, sphere
 
 
@@ -139,3 +142,39 @@ def test_vertex_normals_of_a_sphere_point_outwards() -> None:
 def test_a_criterion_without_sense_is_refused() -> None:
     with pytest.raises(ConfigError, match="max_distance > 0"):
         VertexCriterion(max_distance=0.0)
+
+
+def test_meshes_on_another_device_than_their_faces_are_taken_there_once() -> None:
+    a, b = sphere(1.0, subdivisions=1), sphere(1.0, subdivisions=1).moved(x=0.7)
+    surfaces = [Surface(mesh.topology.faces, mesh.topology.is_cap) for mesh in (a, b)]
+
+    def values(device: torch.device) -> list[torch.Tensor]:
+        va, vb = a.vertices[None].to(device), b.vertices[None].to(device)
+        pair = reference.penetration(va, vb, *surfaces, SQUARED)
+        located = reference.locate(va, vb, surfaces[1])
+        with torch.no_grad():
+            loss = reference.penetration_loss((va[0], vb[0]), (surfaces[0], surfaces[1]))
+        return [*vars(pair).values(), *vars(located).values(), loss]
+
+    def measures(device: torch.device) -> list[torch.Tensor]:
+        va, vb = a.vertices.to(device), b.vertices.to(device)
+        beside = b.moved(x=1.4).vertices.to(device)
+        faces, caps = (a.topology.faces, b.topology.faces), (a.topology.is_cap, b.topology.is_cap)
+        return [
+            intersection_volume(va, vb, *faces, backend="reference"),
+            minimum_surface_distance((va, beside), faces, caps, backend="reference"),
+            winding_number(va, vb, faces[1], backend="reference"),
+            vertex_collisions(va[None], beside[None], *faces, VertexCriterion(0.5), backend="reference").loss,
+        ]
+
+    with TwoDevices():
+        there = [tensor.to("cpu") for tensor in values(ELSEWHERE) + measures(ELSEWHERE)]
+    for actual, expected in zip(there, values(torch.device("cpu")) + measures(torch.device("cpu")), strict=True):
+        assert float(expected.abs().max()) > 0
+        assert torch.equal(actual, expected)
+
+
+def test_the_check_of_devices_sees_faces_that_were_left_behind() -> None:
+    mesh = sphere(1.0, subdivisions=1)
+    with TwoDevices(), pytest.raises(RuntimeError, match="two devices"):
+        reference.crossing_number(mesh.vertices.to(ELSEWHERE), mesh.vertices.to(ELSEWHERE), mesh.topology.faces)

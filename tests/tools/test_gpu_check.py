@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tools.gpu_check import accuracy, speed
-from tools.gpu_check.__main__ import Plan, machine, main
+from tools.gpu_check.__main__ import Plan, StepError, errors, machine, main
 
 
 def test_errors_of_the_processor_against_itself_are_none() -> None:
-    errors = accuracy.observe("cpu", pairs=1)
-    assert errors["CUDA_FUSED_REL"] == errors["CUDA_GRADIENT_REL_against_cpu"] == 0
-    assert errors["sign_errors_against_reference"] == errors["fused_bits_differ_between_runs"] == 0
-    assert 0 < errors["CUDA_DEPTH_M"] < 1e-7
+    cpu, reference, same, fused = (compare() for _, compare in accuracy.observe("cpu", pairs=1))
+    assert cpu["gradient_rel"] == fused["CUDA_FUSED_REL"] == fused["bits_differ_between_runs"] == 0
+    assert reference["sign_errors"] == 0
+    assert 0 < reference["CUDA_DEPTH_M"] < 1e-7
+    assert same == reference
+
+
+def test_a_comparison_that_fails_leaves_the_errors_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def comparisons(_device: str, *, pairs: int) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+        yield "broken", lambda: {"error": 1 / 0}
+        yield "whole", lambda: {"error": float(pairs)}
+
+    monkeypatch.setattr(accuracy, "observe", comparisons)
+    with pytest.raises(StepError, match="no errors of broken") as raised:
+        errors(Plan(tmp_path, "cpu", (1,), 1, 3, None))
+    assert raised.value.found["whole"] == {"error": 3.0}
+    assert "ZeroDivisionError" in str(raised.value.found["broken"])
 
 
 def test_every_case_is_timed_for_every_batch() -> None:

@@ -58,6 +58,14 @@ class Plan:
         return time.monotonic() - self.started
 
 
+class StepError(RuntimeError):
+    """A step failed in part; what it found is kept."""
+
+    def __init__(self, message: str, found: dict[str, object]) -> None:
+        super().__init__(message)
+        self.found = found
+
+
 def machine(plan: Plan) -> object:
     """Returns what runs where."""
     found: dict[str, object] = {
@@ -74,10 +82,23 @@ def machine(plan: Plan) -> object:
 
 
 def errors(plan: Plan) -> object:
-    """Returns the worst errors observed."""
-    observed = accuracy.observe(plan.device, pairs=plan.pairs)
-    for name, value in observed.items():
-        print(f"  {name:45} {value:.3g}")
+    """Returns the worst errors observed; a comparison that fails does not keep the others from being made."""
+    observed: dict[str, object] = {"pairs": plan.pairs}
+    failed: list[str] = []
+    for comparison, compare in accuracy.observe(plan.device, pairs=plan.pairs):
+        print(f"  {comparison}")
+        try:
+            worst = compare()
+        except Exception:
+            failed.append(comparison)
+            observed[comparison] = {"failed": traceback.format_exc()}
+            traceback.print_exc()
+            continue
+        observed[comparison] = worst
+        for name, value in worst.items():
+            print(f"    {name:43} {value:.3g}")
+    if failed:
+        raise StepError(f"no errors of {', '.join(failed)}", observed)
     return observed
 
 
@@ -143,9 +164,10 @@ def main() -> int:
         print(f"== {name} ({plan.seconds():.0f} s)", flush=True)
         try:
             summary[name] = step(plan)
-        except Exception:
+        except Exception as error:
             failures += 1
-            summary[name] = {"failed": traceback.format_exc()}
+            found = error.found if isinstance(error, StepError) else {}
+            summary[name] = {**found, "failed": traceback.format_exc()}
             traceback.print_exc()
         (plan.out / f"{name}.json").write_text(json.dumps(summary[name], indent=2))
         (plan.out / "summary.json").write_text(json.dumps(summary, indent=2))

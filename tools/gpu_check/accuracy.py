@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import torch
 from torch import Tensor
 
@@ -13,37 +15,47 @@ _REFERENCE_PAIRS = 8
 """Pairs compared with the reference, which looks at every face for every vertex."""
 
 
-def observe(device: str, *, pairs: int) -> dict[str, float]:
-    """Returns the worst errors on so many pairs of open hands, by the names of tests/tolerances.py where it has one.
+def observe(device: str, *, pairs: int) -> Iterator[tuple[str, Callable[[], dict[str, float]]]]:
+    """Yields comparisons on so many pairs of open hands: what they compare, and how to come by the worst errors.
 
-    Gradients are those of the nearest face: where two are equally near up to rounding, backends may take either, and
-    the gradients of such a pair differ by more than rounding.
+    Errors have the names of tests/tolerances.py where it has one. Gradients are those of the nearest face: where two
+    are equally near up to rounding, backends may take either, and the gradients of such a pair differ by more than
+    rounding.
     """
     hands = reaching_hands(pairs)
-    return {"pairs": float(pairs), **_kernel_errors(hands, device), **_fused_errors(hands, device)}
+    yield "kernels against the CPU's", lambda: _kernel_errors(hands, device)
+    yield "kernels against the reference on the CPU", lambda: _reference_errors(hands, device, "cpu")
+    yield "kernels against the reference on the device", lambda: _reference_errors(hands, device, device)
+    yield "fused step against the CPU's", lambda: _fused_errors(hands, device)
+
+
+def _reference_errors(hands: ReachingHands, device: str, reference_device: str) -> dict[str, float]:
+    few = slice(0, _REFERENCE_PAIRS)
+    actual, gradients = _penetration(hands, device, "auto", few)
+    reference, reference_gradients = _penetration(hands, reference_device, "reference", few)
+    return {
+        "sign_errors": float(((actual.depth_a > 0) != (reference.depth_a > 0)).sum()),
+        "CUDA_DEPTH_M": _worst(actual.depth_a, reference.depth_a),
+        "CUDA_GRADIENT_REL": max(map(_relative, gradients, reference_gradients)),
+    }
 
 
 def _kernel_errors(hands: ReachingHands, device: str) -> dict[str, float]:
     actual, gradients = _penetration(hands, device, "auto")
     cpu, cpu_gradients = _penetration(hands, "cpu", "cpu")
-    few = slice(0, _REFERENCE_PAIRS)
-    reference, reference_gradients = _penetration(hands, device, "reference", few)
     points = hands.vertices_left.flip(1).to(device)
     topology = hands.models.right.topology
     distance = signed_distance(points, hands.vertices_right.to(device), topology).cpu()
     true_distance = signed_distance(points.cpu(), hands.vertices_right, topology, backend="cpu")
     return {
-        "sign_errors_against_cpu": float(
+        "sign_errors": float(
             ((actual.depth_a > 0) != (cpu.depth_a > 0)).sum() + ((actual.depth_b > 0) != (cpu.depth_b > 0)).sum()
         ),
-        "sign_errors_against_reference": float(((actual.depth_a[few] > 0) != (reference.depth_a > 0)).sum()),
-        "CUDA_DEPTH_M": _worst(actual.depth_a[few], reference.depth_a),
-        "CUDA_DEPTH_M_against_cpu": max(_worst(actual.depth_a, cpu.depth_a), _worst(actual.depth_b, cpu.depth_b)),
-        "CUDA_GRADIENT_REL": max(map(_relative, [g[few] for g in gradients], reference_gradients)),
-        "CUDA_GRADIENT_REL_against_cpu": max(map(_relative, gradients, cpu_gradients)),
-        "loss_rel_against_cpu": float(((actual.loss - cpu.loss).abs() / cpu.loss.clamp(min=1e-12)).max()),
-        "signed_distance_m_against_cpu": _worst(distance, true_distance),
-        "signed_distance_sign_errors_against_cpu": float(((distance < 0) != (true_distance < 0)).sum()),
+        "depth_m": max(_worst(actual.depth_a, cpu.depth_a), _worst(actual.depth_b, cpu.depth_b)),
+        "gradient_rel": max(map(_relative, gradients, cpu_gradients)),
+        "loss_rel": float(((actual.loss - cpu.loss).abs() / cpu.loss.clamp(min=1e-12)).max()),
+        "signed_distance_m": _worst(distance, true_distance),
+        "signed_distance_sign_errors": float(((distance < 0) != (true_distance < 0)).sum()),
     }
 
 
@@ -80,10 +92,8 @@ def _fused_errors(hands: ReachingHands, device: str) -> dict[str, float]:
         **errors,
         "CUDA_FUSED_REL": max(errors.values()),
         "CUDA_FUSED_DEPTH_M": _worst(actual.depth_right.cpu(), expected.depth_right),
-        "fused_loss_rel_against_cpu": float(
-            ((actual.loss.cpu() - expected.loss).abs() / expected.loss.clamp(min=1e-12)).max()
-        ),
-        "fused_bits_differ_between_runs": float(
+        "loss_rel": float(((actual.loss.cpu() - expected.loss).abs() / expected.loss.clamp(min=1e-12)).max()),
+        "bits_differ_between_runs": float(
             sum(
                 int((x != y).sum())
                 for x, y in zip(_tensors(actual.gradient_left), _tensors(again.gradient_left), strict=True)

@@ -28,7 +28,12 @@ def minimum_surface_distance(
     face or between two edges, unless an edge crosses a face.
     """
     if not runs_native(backend, *meshes):
-        return _reference_distance((meshes[0].detach().double(), meshes[1].detach().double()), faces, is_cap)
+        device = meshes[0].device
+        return _reference_distance(
+            (meshes[0].detach().double(), meshes[1].detach().double()),
+            (faces[0].to(device), faces[1].to(device)),
+            (is_cap[0].to(device), is_cap[1].to(device)),
+        )
     surfaces = [indices(corners[~cap]) for corners, cap in zip(faces, is_cap, strict=True)]
     gap = core.surface_distance(positions(meshes[0]), surfaces[0], positions(meshes[1]), surfaces[1])
     return torch.tensor(gap, dtype=torch.float64)
@@ -70,8 +75,8 @@ def _to_surface(
 def _unique_edges(faces: Faces, is_cap: FaceMask) -> Int[Tensor, "n 2"]:
     """Returns each edge of the surface once."""
     surface = faces[~is_cap]
-    both = torch.cat([surface[:, [0, 1]], surface[:, [1, 2]], surface[:, [2, 0]]])
-    edges: Tensor = torch.unique(both.sort(dim=-1).values, dim=0)
+    directed = torch.stack([surface, surface.roll(-1, dims=1)], dim=-1).flatten(0, 1)
+    edges: Tensor = torch.unique(directed.sort(dim=-1).values, dim=0)
     return edges
 
 

@@ -64,7 +64,8 @@ def vertex_collisions(
     if runs_native(backend, vertices_a, vertices_b):
         outputs = _NativeCollisions.apply(vertices_a, vertices_b, faces_a, faces_b, criterion)  # type: ignore[no-untyped-call]
         return VertexCollisions(*outputs)
-    return _reference_collisions(vertices_a, vertices_b, faces_a, faces_b, criterion)
+    device = vertices_a.device
+    return _reference_collisions(vertices_a, vertices_b, faces_a.to(device), faces_b.to(device), criterion)
 
 
 class _NativeCollisions(torch.autograd.Function):

@@ -31,7 +31,8 @@ def intersection_volume(
     """
     if not runs_native(backend, vertices_a, vertices_b):
         meshes = (vertices_a.detach().double(), vertices_b.detach().double())
-        return _reference_volume(meshes, (faces_a, faces_b), columns)
+        device = vertices_a.device
+        return _reference_volume(meshes, (faces_a.to(device), faces_b.to(device)), columns)
     volume = core.intersection_volume(
         positions(vertices_a), indices(faces_a), positions(vertices_b), indices(faces_b), columns=columns
     )

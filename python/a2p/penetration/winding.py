@@ -23,5 +23,5 @@ def winding_number(
     An integer for a closed mesh, a fraction for an open one (A. van Oosterom and J. Strackee, IEEE TBME 1983).
     """
     if not runs_native(backend, points, vertices):
-        return reference.winding_number(points.detach(), vertices.detach(), faces)
+        return reference.winding_number(points.detach(), vertices.detach(), faces.to(vertices.device))
     return torch.from_numpy(core.winding_number(positions(points), positions(vertices), indices(faces)))

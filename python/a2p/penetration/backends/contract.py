@@ -19,6 +19,10 @@ class Surface:
     faces: Int[Tensor, "f 3"]
     is_cap: Bool[Tensor, " f"]
 
+    def on(self, device: torch.device) -> Surface:
+        """Returns the same surface on a device: a topology's tensors lie on the CPU."""
+        return Surface(self.faces.to(device), self.is_cap.to(device))
+
 
 @dataclass(frozen=True)
 class PenetrationValues:

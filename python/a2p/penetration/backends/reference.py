@@ -189,6 +189,7 @@ def penetration_loss(
     loss: DepthLoss = SQUARED,
 ) -> Float[Tensor, ""]:
     """Returns the summed penalty of the depths of all vertices of two meshes; autograd defines its gradient."""
+    surfaces = (surfaces[0].on(meshes[0].device), surfaces[1].on(meshes[0].device))
     total = torch.zeros((), dtype=torch.float64, device=meshes[0].device)
     for mine, other in ((0, 1), (1, 0)):
         points, vertices = meshes[mine].double(), meshes[other].double()
@@ -225,7 +226,7 @@ def penetration(
     within an operator.
     """
     meshes = (vertices_a.detach().double(), vertices_b.detach().double())
-    surfaces = (surface_a, surface_b)
+    surfaces = (surface_a.on(meshes[0].device), surface_b.on(meshes[0].device))
     depths = tuple(torch.zeros_like(mesh[..., 0]) for mesh in meshes)
     gradients = tuple(torch.zeros_like(mesh) for mesh in meshes)
     losses = meshes[0].new_zeros(len(meshes[0]))
@@ -247,7 +248,7 @@ def penetration(
 
 def locate(points: Float[Tensor, "b p 3"], vertices: Float[Tensor, "b v 3"], surface: Surface) -> Located:
     """Returns the signed distance and the closest surface point of every point, in float64."""
-    p, v = points.detach().double(), vertices.detach().double()
+    p, v, surface = points.detach().double(), vertices.detach().double(), surface.on(points.device)
     distance = p.new_empty(p.shape[:2])
     face = torch.empty(p.shape[:2], dtype=torch.int64, device=p.device)
     weights = torch.empty_like(p)
