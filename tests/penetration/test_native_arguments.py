@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from a2p.native import core
 
+trimesh = pytest.importorskip("trimesh", reason="needs trimesh")
 BOX = trimesh.creation.box((0.1, 0.1, 0.1))
 FACES = np.ascontiguousarray(BOX.faces, dtype=np.int64)
 NO_CAP = np.zeros(len(FACES), dtype=bool)

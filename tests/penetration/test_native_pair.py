@@ -1,11 +1,19 @@
 """The native pair evaluation against closed forms."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-import trimesh
 
 from a2p.native import core
 from tests.tolerances import NATIVE_SPHERE_DEPTH_M
+
+if TYPE_CHECKING:
+    import trimesh
+else:
+    trimesh = pytest.importorskip("trimesh", reason="needs trimesh")
 
 RADIUS = 0.03
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import trimesh
 
 from a2p import Camera
 from a2p.errors import OutputError
@@ -86,6 +85,7 @@ def glb_document(path: Path) -> dict[str, Any]:
 
 
 def test_a_glb_holds_both_hands_by_name_y_up_and_facing_the_viewer(tmp_path: Path) -> None:
+    trimesh = pytest.importorskip("trimesh", reason="needs trimesh")
     scene = trimesh.load(export_scene(SCENE, tmp_path / "hands.glb"), process=False)
     assert set(scene.graph.nodes_geometry) == {"right_hand", "left_hand"}
     for name, hand in SCENE.named_hands():
@@ -126,6 +126,7 @@ def test_a_glbs_normals_have_length_one_even_where_no_face_touches_a_vertex(tmp_
 
 def test_an_obj_holds_both_hands_as_groups_with_their_materials(tmp_path: Path) -> None:
     path = export_scene(SCENE, tmp_path / "hands.obj")
+    trimesh = pytest.importorskip("trimesh", reason="needs trimesh")
     scene = trimesh.load(path, process=False, split_object=True)
     assert set(scene.geometry) == {"right_hand", "left_hand"}
     for name, hand in SCENE.named_hands():
