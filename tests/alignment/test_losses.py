@@ -147,7 +147,7 @@ def test_projection_learns_from_the_hands(right_hand: HandModel) -> None:
     weights = replace(WEIGHTS, prior=0.0)
     AlignmentCriterion(right_hand, weights)(output, batch).total(weights).backward()
     assert network.projection is not None
-    assert float(network.projection.outward.weight.grad.abs().max()) > 0
+    assert float(network.projection.outward[0].weight.grad.abs().max()) > 0
 
 
 def test_tiny_batch_is_learnt_by_heart(right_hand: HandModel) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from a2p.alignment.batch import AlignmentInput, AlignmentOutput, boxes
 from a2p.alignment.encoder import EfficientNetLite0, ResNet50
-from a2p.alignment.fusion import PriorFeatures
+from a2p.alignment.fusion import Prior, PriorFeatures, PriorProjection
 from a2p.alignment.imagenet import LITE0_PACKAGE, lite0_file, load_lite0, load_resnet50
 from a2p.alignment.mirroring import crop_intrinsics_mirrored, hands_of, mirrored_points
 from a2p.alignment.network import AlignmentConfig, AlignmentNetwork
@@ -90,6 +90,18 @@ def test_prior_of_another_teacher_is_refused(right_hand: HandModel) -> None:
         network(batch.given, PriorFeatures())
     with pytest.raises(ShapeError, match="must have 9 channels; got 3 channels"):
         network(batch.given, PriorFeatures(depth=torch.zeros(1, 2, 3, 8, 8)))
+
+
+@pytest.mark.parametrize("prior", list(ORACLE))
+def test_what_a_prior_says_differs_from_place_to_place(prior: Prior) -> None:
+    """A heat map is zero nearly everywhere; features that are nearly the same everywhere would teach nothing."""
+    torch.manual_seed(0)
+    channels = ORACLE[prior]
+    maps = (torch.rand(8, 2, channels, 32, 32) < 0.01).float()
+    projection = PriorProjection({prior: channels}, 64)
+    with torch.no_grad():
+        features = projection(PriorFeatures(**{prior: maps}), (8, 8)).movedim(1, -1).flatten(0, -2)
+    assert features.var(dim=0, correction=0).sum() > 0.5 * features.square().mean(dim=0).sum()
 
 
 def test_absent_hands_teach_the_encoders_nothing(right_hand: HandModel) -> None:

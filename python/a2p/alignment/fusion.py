@@ -50,16 +50,19 @@ class PriorProjection(nn.Module):
     """F_p = Proj(F_k, F_m, F_d): eq. 1 of the paper.
 
     Each prior is resized to the tokens' grid, passes a linear layer and GELU, and a second linear layer reads their
-    sum, which is the same as reading their concatenation. A layer norm fixes the scale, so that the features cannot
-    shrink to please L_prior.
+    sum, which is the same as reading their concatenation. Each channel is standardised over the batch's places, as it
+    comes in and as it goes out: what says little, like a heat map that is zero nearly everywhere, counts as much as
+    what says much, and what is the same everywhere counts for nothing; L_prior would be small for it alone. A layer
+    norm fixes the scale at each place, as the fusion alignment encoder's own does.
     """
 
     def __init__(self, channels: Mapping[Prior, int], width: int) -> None:
         super().__init__()
         if not channels or not set(channels) <= set(PRIORS):
             raise ConfigError(f"priors must be some of {', '.join(PRIORS)}; got {list(channels)}.")
+        self.standard = nn.ModuleDict({prior: _standardised(channels[prior]) for prior in channels})
         self.inward = nn.ModuleDict({prior: nn.Conv2d(channels[prior], width, 1) for prior in channels})
-        self.outward = nn.Conv2d(width, width, 1)
+        self.outward = nn.Sequential(nn.Conv2d(width, width, 1), _standardised(width))
         self.norm = ChannelNorm(width)
 
     def forward(self, priors: PriorFeatures, grid: tuple[int, int]) -> Float[Tensor, "n width h w"]:
@@ -73,12 +76,17 @@ class PriorProjection(nn.Module):
                     f"the teacher's prior {prior!r} must have {layer.in_channels} channels; got {found}. "
                     "Use the teacher that the network was made for."
                 )
-            hidden = F.gelu(layer(F.adaptive_avg_pool2d(features.flatten(0, 1), grid)))
+            resized = F.adaptive_avg_pool2d(features.flatten(0, 1), grid)
+            hidden = F.gelu(layer(self.standard[prior](resized)))
             total = hidden if total is None else total + hidden
         if total is None:
             raise ShapeError("a projection needs at least one prior.")
         projected: Tensor = self.norm(self.outward(total))
         return projected
+
+
+def _standardised(channels: int) -> nn.Module:
+    return nn.BatchNorm2d(channels, affine=False)
 
 
 class ChannelNorm(nn.Module):
