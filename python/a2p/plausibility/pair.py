@@ -33,6 +33,11 @@ class PairState:
         """Returns the pair changed by x: the right hand's 51 numbers, then the left hand's."""
         return PairState(_moved(self.right, x[:SIZE]), _moved(self.left, x[SIZE:]))
 
+    def change_to(self, other: PairState) -> Vector:
+        """Returns the x that moves this pair to the other, shapes aside."""
+        ends = [np.concatenate([_numbers(state.right), _numbers(state.left)]) for state in (self, other)]
+        return ends[1] - ends[0]
+
 
 def _moved(parameters: HandParameters, x: Vector) -> HandParameters:
     change = torch.from_numpy(x)

@@ -29,6 +29,10 @@ class ProjectionConfig:
     """Poses that may be tried."""
     image_rounds: int = 3
     """First moves that also bring seen keypoints back to their viewing rays."""
+    most_image_rounds: int = 6
+    """The same at most, where seen keypoints are still too far from their rays."""
+    near_m: float = 2e-3
+    """Mean distance of keypoints from their rays that is not too far."""
     bisections: int = 2
     """Poses tried between the last one that is too deep and the first one that is not, to keep contact."""
     longest: float = 3.0
@@ -42,9 +46,10 @@ class ProjectionConfig:
                 "target_m, evaluations, longest and longest_return must be positive; got "
                 f"{self.target_m}, {self.evaluations}, {self.longest} and {self.longest_return}."
             )
-        if min(self.image_rounds, self.bisections) < 0:
+        if min(self.image_rounds, self.most_image_rounds, self.near_m, self.bisections) < 0:
             raise ConfigError(
-                f"image_rounds and bisections must be at least 0; got {self.image_rounds} and {self.bisections}."
+                "image_rounds, most_image_rounds, near_m and bisections must be at least 0; got "
+                f"{self.image_rounds}, {self.most_image_rounds}, {self.near_m} and {self.bisections}."
             )
 
 
@@ -54,6 +59,12 @@ class HeldImage:
 
     seen: SeenPoints
     points: Callable[[HandParameters, HandParameters], Float[Tensor, "b 2 21 3"]]
+    is_seen: bool = True
+    """Whether the keypoints were seen, not only estimated."""
+
+    def __getitem__(self, rows: Tensor) -> HeldImage:
+        """Returns what the image shows of some of the pairs."""
+        return HeldImage(self.seen[rows], self.points, self.is_seen)
 
     def residual(self, hands: Hands) -> Float[Tensor, "b 2 21 2"]:
         """Returns how far the keypoints lie beside their viewing rays, m."""
@@ -86,26 +97,37 @@ def project(
     collision = Collision.of(step, *hands)
     best, before = _Poses.of(hands, collision), _Poses.of(hands, collision)
     rows = torch.arange(len(best.depth))
-    rounds = 0 if image is None else config.image_rounds
     for evaluation in range(1, config.evaluations):
-        is_held = image is not None and evaluation <= rounds
-        deep = collision.max_depth > config.target_m
-        if not is_held and not bool(deep.all()):
-            rows, collision, compliance = rows[deep], collision[deep], compliance[deep]
-            hands = (hands[0][deep], hands[1][deep])
+        held = _still_held(hands, image, evaluation, config)
+        active = held | (collision.max_depth > config.target_m)
+        if not bool(active.all()):
+            rows, collision, compliance, held = rows[active], collision[active], compliance[active], held[active]
+            hands = (hands[0][active], hands[1][active])
+            image = None if image is None else image[active]
         if len(rows) == 0:
             break
         back = None
-        if image is not None and is_held:
+        if image is not None and bool(held.any()):
             back = compliance.shortened(compliance.returning(image.residual(hands)), config.longest_return)
+            back = back * held[:, None, None]
         move = compliance.resolving(collision, longest=config.longest, given=back)
         before = before.replaced(rows, _Poses(*hands, collision.max_depth))
         hands = moved(*hands, move if back is None else back + move)
         collision = Collision.of(step, *hands)
-        better = (collision.max_depth < best.depth[rows]) | is_held
+        better = (collision.max_depth < best.depth[rows]) | held
         best = best.improved(rows, _Poses(*hands, collision.max_depth), better)
     best = _approached(step, before, best, config)
     return Projected(best.right, best.left, best.depth)
+
+
+def _still_held(hands: Hands, image: HeldImage | None, evaluation: int, config: ProjectionConfig) -> Bool[Tensor, " b"]:
+    """Returns which pairs also go back to the image in this move."""
+    count = len(hands[0].betas)
+    if image is not None and evaluation <= config.image_rounds:
+        return torch.ones(count, dtype=torch.bool)
+    if image is None or not image.is_seen or evaluation > config.most_image_rounds:
+        return torch.zeros(count, dtype=torch.bool)
+    return image.shift(hands) > config.near_m
 
 
 @dataclass(frozen=True)
@@ -133,11 +155,12 @@ class _Poses:
         """Returns the poses with those of `rows`, in order and without repeats, replaced."""
         if len(rows) == len(self.depth):
             return others
-        right, left = _merged(self.right, others.right, rows), _merged(self.left, others.left, rows)
+        right, left = merged(self.right, others.right, rows), merged(self.left, others.left, rows)
         return _Poses(right, left, self.depth.index_copy(0, rows, others.depth))
 
 
-def _merged(hands: HandParameters, others: HandParameters, rows: Tensor) -> HandParameters:
+def merged(hands: HandParameters, others: HandParameters, rows: Tensor) -> HandParameters:
+    """Returns the hands with those of `rows`, in order, replaced."""
     return HandParameters(
         **{f.name: getattr(hands, f.name).index_copy(0, rows, getattr(others, f.name)) for f in fields(hands)}
     )

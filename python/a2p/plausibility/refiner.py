@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from a2p.camera import Camera
@@ -25,70 +24,13 @@ from a2p.plausibility.diffusion import DiffusionConfig, Evidence, PlausibilityDi
 from a2p.plausibility.gate import ALLOWED_DEPTH
 from a2p.plausibility.metric import Anatomy, EstimatorErrors, HandMetric, hand_metric
 from a2p.plausibility.pair import PairState, objective, translated_depths
+from a2p.plausibility.refinement import PairEvidence, PairRefinement, RefinementReport
 from a2p.plausibility.separation import cheapest_separation
 from a2p.plausibility.weights import load_denoiser
 
 Vector = npt.NDArray[np.float64]
 
 _RANDOM_DIRECTIONS = 10
-
-
-@dataclass(frozen=True)
-class PairEvidence:
-    """What else is known about a pair in one picture."""
-
-    camera: Camera | None = None
-    """Without one, viewing rays are taken as parallel to z."""
-    confidence_right: Float[Tensor, "*batch 21"] | None = None
-    """How much each keypoint of the right hand is to be held in the image, 0 to 1; for all pairs, or for each."""
-    confidence_left: Float[Tensor, "*batch 21"] | None = None
-
-    def of_each(self, count: int) -> list[PairEvidence]:
-        """Returns the evidence of each of `count` pairs."""
-        sides = [_for_each(side, count) for side in (self.confidence_right, self.confidence_left)]
-        return [PairEvidence(self.camera, right, left) for right, left in zip(*sides, strict=True)]
-
-
-@dataclass(frozen=True)
-class PairRefinement:
-    """What stage 2 did to one pair."""
-
-    before: PenetrationReport
-    after: PenetrationReport
-    is_changed: bool
-    """False where the hands penetrated no deeper than a contact: then not a bit of them changed."""
-    is_resolved: bool
-    """Whether no vertex is deeper than 1 mm any more."""
-    vertex_shift_mm: float
-    """Mean distance that the vertices moved."""
-    image_shift_mm: float
-    """Mean distance that the joints moved across the viewing rays."""
-
-    @property
-    def warning(self) -> str | None:
-        """What a person should know, if anything."""
-        if self.is_resolved:
-            return None
-        return (
-            f"the hands still penetrate by {self.after.max_mm:.1f} mm; at most {1e3 * ALLOWED_DEPTH:.0f} was asked for"
-        )
-
-
-@dataclass(frozen=True)
-class RefinementReport:
-    """What stage 2 did to every pair of the batch, in order."""
-
-    pairs: tuple[PairRefinement, ...]
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """The warnings of all pairs, each with the pair's number if there are several."""
-        several = len(self.pairs) > 1
-        return tuple(
-            f"pair {i}: {pair.warning}" if several else pair.warning
-            for i, pair in enumerate(self.pairs)
-            if pair.warning is not None
-        )
 
 
 RefineMethod: TypeAlias = Literal["diffusion", "descent"]
@@ -103,8 +45,9 @@ class Refiner:
     """Makes pairs of hands that penetrate by more than 1 mm plausible; others come back as they are, to the bit.
 
     `diffusion` draws the pair from a learned model of two hands, given the estimate, and moves it until it only
-    touches; where that leaves the image, or the hands in each other, it does what `descent` does. `descent` moves the
-    estimate at the least cost under an estimator's errors; shape stays. The same input and seed give the same output.
+    touches. Where that leaves the image, or the hands in each other, the draw is taken back to the image and parted as
+    `descent` parts the estimate, and the nearer of both is taken. `descent` moves the estimate at the least cost under
+    an estimator's errors; shape stays. The same input and seed give the same output.
     """
 
     def __init__(
@@ -131,9 +74,10 @@ class Refiner:
             raise ConfigError(f"method must be 'diffusion' or 'descent'; got {method!r}.")
         self.method = method
         self.models = HandModel.load_pair(hand_model) if isinstance(hand_model, (str, Path)) else HandPair(*hand_model)
+        config = DiffusionConfig() if diffusion is None else diffusion
+        self._allowed_shift = config.allowed_shift_m
         self._diffusion: PlausibilityDiffusion | None = None
         if method == "diffusion":
-            config = DiffusionConfig() if diffusion is None else diffusion
             self._diffusion = PlausibilityDiffusion(
                 self.models, load_denoiser(weights), config, knows_shape=_is_open_hand(self.models.right)
             )
@@ -150,12 +94,65 @@ class Refiner:
         `seed` fixes the noise that the diffusion starts from, and chooses among the directions in which hands are
         parted that nothing else parts.
         """
+        return self._refined(right, left, seed, evidence, self._diffusion)
+
+    def parted(
+        self, right: HandParameters, left: HandParameters, *, seed: int = 0, evidence: PairEvidence | None = None
+    ) -> tuple[HandParameters, HandParameters, RefinementReport]:
+        """Returns the same by the descent, whatever the method."""
+        return self._refined(right, left, seed, evidence, None)
+
+    def drawn(
+        self, right: HandParameters, left: HandParameters, *, seed: int = 0, evidence: PairEvidence | None = None
+    ) -> tuple[HandParameters, HandParameters] | None:
+        """Returns what the diffusion draws in place of one pair, even if that does not penetrate.
+
+        None where it is not the hands seen or they lie in each other, and for the descent, which draws nothing.
+        """
+        if self._diffusion is None:
+            return None
+        _require_pairs(right, left)
+        known = _evidence_of([evidence or PairEvidence()])
+        found = self._diffusion(right.map(_as_batch), left.map(_as_batch), known, seed=seed, returning=False)
+        return (found.right[0], found.left[0]) if bool(found.is_usable[0]) else None
+
+    def measure(self, right: HandParameters, left: HandParameters) -> PenetrationReport:
+        """Returns how one pair penetrates."""
+        return self._measure(*self._posed(PairState(right, left)))
+
+    def settled(
+        self,
+        right: HandParameters,
+        left: HandParameters,
+        start: tuple[HandParameters, HandParameters],
+        *,
+        evidence: PairEvidence | None = None,
+    ) -> tuple[HandParameters, HandParameters]:
+        """Returns one pair parted at the least cost near `start`, where it came out before, with the shapes of that."""
+        _require_pairs(right, left)
+        known = evidence or PairEvidence()
+        state = PairState(*(replace(hand, betas=near.betas) for hand, near in zip((right, left), start, strict=True)))
+        goal = objective(self._step, state, self._metrics(state, known))
+        x = state.change_to(PairState(*start))
+        if goal.penetration(x).max_depth > self._descent.target_m:
+            x = descend(goal, x, self._descent).x
+        settled = state.moved(settle(goal, x, self._descent).x)
+        return settled.right, settled.left
+
+    def _refined(
+        self,
+        right: HandParameters,
+        left: HandParameters,
+        seed: int,
+        evidence: PairEvidence | None,
+        diffusion: PlausibilityDiffusion | None,
+    ) -> tuple[HandParameters, HandParameters, RefinementReport]:
         _require_pairs(right, left)
         batch = right.betas.shape[:-1]
         rights, lefts = (_flattened(hand, len(batch)) for hand in (right, left))
         states, reports = [], []
         each = (evidence or PairEvidence()).of_each(len(rights.betas))
-        for candidate, known in zip(self._sampled(rights, lefts, each, seed), each, strict=True):
+        for candidate, known in zip(self._candidates(rights, lefts, each, seed, diffusion), each, strict=True):
             refined, refinement = self._refine(candidate, known, seed)
             states.append(refined)
             reports.append(refinement)
@@ -168,51 +165,66 @@ class Refiner:
             report,
         )
 
-    def _sampled(
-        self, right: HandParameters, left: HandParameters, evidence: list[PairEvidence], seed: int
+    def _candidates(
+        self,
+        right: HandParameters,
+        left: HandParameters,
+        evidence: list[PairEvidence],
+        seed: int,
+        diffusion: PlausibilityDiffusion | None,
     ) -> list[_Candidate]:
         """Returns every pair with what the diffusion makes of it, all that penetrate at once.
 
-        What it draws is of use where the hands are apart and still where the image shows them.
+        What it draws is of use where the image shows it, or shows it once it was taken back there.
         """
         collision = Collision.of(self._step, right, left)
         depth = collision.max_depth
         rows = (depth > ALLOWED_DEPTH).nonzero()[:, 0]
         drawn: dict[int, PairState] = {}
-        if self._diffusion is not None and len(rows):
+        if diffusion is not None and len(rows):
             known = _evidence_of([evidence[int(row)] for row in rows])
-            found = self._diffusion(right[rows], left[rows], known, collision[rows], seed=seed)
-            usable = (found.max_depth <= ALLOWED_DEPTH) & found.is_seen
+            found = diffusion(right[rows], left[rows], known, collision[rows], seed=seed)
             drawn = {
-                int(row): PairState(found.right[k], found.left[k]) for k, row in enumerate(rows) if bool(usable[k])
+                int(row): PairState(found.right[k], found.left[k])
+                for k, row in enumerate(rows)
+                if bool(found.is_seen[k])
             }
         return [_Candidate(PairState(right[i], left[i]), float(depth[i]), drawn.get(i)) for i in range(len(depth))]
 
     def _refine(self, candidate: _Candidate, evidence: PairEvidence, seed: int) -> tuple[PairState, PairRefinement]:
+        """Returns one pair as it was drawn if that is apart; else, of the draw and the estimate, both parted, the one
+        that is nearer to the estimate, unless only the other one is where the image shows it.
+        """
         state = candidate.state
         posed = self._posed(state)
         before = self._measure(*posed)
         if candidate.depth <= ALLOWED_DEPTH:
             return state, PairRefinement(before, before, False, True, 0.0, 0.0)
-        refined = state if candidate.drawn is None else candidate.drawn
-        there = posed if candidate.drawn is None else self._posed(refined)
-        after = before if candidate.drawn is None else self._measure(*there)
-        if after.max_mm > 1e3 * ALLOWED_DEPTH:
-            metrics = (
-                self._metric(0, refined.right, evidence.camera, evidence.confidence_right),
-                self._metric(1, refined.left, evidence.camera, evidence.confidence_left),
-            )
-            refined = refined.moved(self._resolve(refined, metrics, seed))
-            there = self._posed(refined)
-            after = self._measure(*there)
-        vertex_shift, image_shift = _shifts(posed, there, evidence.camera)
-        is_resolved = after.max_mm <= 1e3 * ALLOWED_DEPTH
-        return refined, PairRefinement(before, after, True, is_resolved, 1e3 * vertex_shift, 1e3 * image_shift)
+        ends = [] if candidate.drawn is None else [self._parted(candidate.drawn, posed, evidence, seed)]
+        if not ends or ends[0].is_parted:
+            ends.append(self._parted(state, posed, evidence, seed))
+        end = min(ends, key=lambda one: (one.is_deep, one.image_shift > self._allowed_shift, one.vertex_shift))
+        shifts = (1e3 * end.vertex_shift, 1e3 * end.image_shift)
+        return end.state, PairRefinement(before, end.report, True, not end.is_deep, *shifts)
 
-    def _metric(
-        self, hand: int, parameters: HandParameters, camera: Camera | None, confidence: Tensor | None
-    ) -> HandMetric:
-        return hand_metric(self._anatomies[hand], parameters, camera=camera, confidence=confidence, errors=self._errors)
+    def _parted(self, state: PairState, was: tuple[PosedHand, PosedHand], evidence: PairEvidence, seed: int) -> _Parted:
+        """Returns a pair, parted at the least cost if it penetrates, and how far it is from where the hands were."""
+        there = self._posed(state)
+        report = self._measure(*there)
+        is_parted = report.max_mm > 1e3 * ALLOWED_DEPTH
+        if is_parted:
+            state = state.moved(self._resolve(state, self._metrics(state, evidence), seed))
+            there = self._posed(state)
+            report = self._measure(*there)
+        return _Parted(state, report, is_parted, *_shifts(was, there, evidence.camera))
+
+    def _metrics(self, state: PairState, evidence: PairEvidence) -> tuple[HandMetric, HandMetric]:
+        sides = ((state.right, evidence.confidence_right), (state.left, evidence.confidence_left))
+        right, left = (
+            hand_metric(anatomy, hand, camera=evidence.camera, confidence=confidence, errors=self._errors)
+            for anatomy, (hand, confidence) in zip(self._anatomies, sides, strict=True)
+        )
+        return right, left
 
     def _resolve(self, state: PairState, metrics: tuple[HandMetric, HandMetric], seed: int) -> Vector:
         """Returns the cheapest change found that resolves the pair, or else the one that leaves least."""
@@ -262,6 +274,25 @@ class _Candidate:
     drawn: PairState | None
 
 
+@dataclass(frozen=True)
+class _Parted:
+    """A pair that no longer penetrates, if it could be parted."""
+
+    state: PairState
+    report: PenetrationReport
+    is_parted: bool
+    """Whether it had to be parted."""
+    vertex_shift: float
+    """Mean distance of the vertices from where they were, m."""
+    image_shift: float
+    """The same of the joints across the viewing rays, m."""
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether it still penetrates."""
+        return self.report.max_mm > 1e3 * ALLOWED_DEPTH
+
+
 def _is_open_hand(model: HandModel) -> bool:
     """Returns whether the model has the packaged hand's shape space, which the packaged weights were trained on."""
     packaged = HandModel(read_hand_data("open", side=model.side))
@@ -281,18 +312,6 @@ def _shifts(before: Sequence[PosedHand], after: Sequence[PosedHand], camera: Cam
     return float(torch.cat(moves).mean()), float(torch.cat(image_moves).mean())
 
 
-def _for_each(confidence: Float[Tensor, "*batch 21"] | None, count: int) -> list[Tensor | None]:
-    if confidence is None:
-        return [None] * count
-    rows = confidence.detach().float().reshape(-1, 21)
-    if len(rows) not in (1, count):
-        raise ShapeError(
-            f"a confidence must be of shape (21,) or of one row for each of the {count} pairs; got "
-            f"{tuple(confidence.shape)}."
-        )
-    return list(rows.expand(count, 21))
-
-
 def _evidence_of(evidence: list[PairEvidence]) -> Evidence:
     """Returns what is known of several pairs of one picture."""
     has_camera = evidence[0].camera is not None
@@ -301,6 +320,10 @@ def _evidence_of(evidence: list[PairEvidence]) -> Evidence:
     sides = [[pair.confidence_right, pair.confidence_left] for pair in evidence]
     weights = [torch.stack([torch.ones(21) if side is None else side for side in pair]) for pair in sides]
     return Evidence(has_camera=has_camera, weights=torch.stack(weights))
+
+
+def _as_batch(tensor: Tensor) -> Tensor:
+    return tensor.detach()[None]
 
 
 def _require_pairs(right: HandParameters, left: HandParameters) -> None:
