@@ -212,13 +212,18 @@ def ablations(weights: Path | None) -> dict[str, Method]:
         "5 steps, eta 1": replace(ours, steps=5, eta=1.0),
         "image not held": replace(ours, image_scale=0.0),
         **{
-            f"image held for {n} moves, not 3": replace(ours, projection=ProjectionConfig(image_rounds=n))
-            for n in (1, 2, 5)
+            f"back to the image in {n} moves at most": replace(
+                ours, projection=ProjectionConfig(image_rounds=min(n, 3), more_image_rounds=max(n - 3, 0))
+            )
+            for n in (1, 3, 10)
         },
         "without the way back to contact": replace(ours, projection=ProjectionConfig(bisections=0)),
-        "image 2 mm": replace(ours, errors=replace(ours.errors, image_m=2e-3)),
-        "depth 10 mm": replace(ours, errors=replace(ours.errors, depth_m=10e-3)),
-        "hands that give way as an estimate's": replace(ours, errors=EstimatorErrors(image_m=4e-3, depth_m=5e-3)),
+        **{
+            f"keypoints held to {mm:g} mm": replace(ours, errors=replace(ours.errors, image_m=mm * 1e-3))
+            for mm in (1.0, 3.0)
+        },
+        "distances held to 10 mm": replace(ours, errors=replace(ours.errors, depth_m=10e-3)),
+        "hands that give way as an estimate's": replace(ours, errors=EstimatorErrors(image_m=1.5e-3, depth_m=5e-3)),
     }
     rows: dict[str, Method] = {name: _diffused(models, denoiser, config) for name, config in changes.items()}
     for scale in (0.5, 2.0):

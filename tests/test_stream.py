@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
 import pytest
+import torch
 
 import a2p
+from a2p.aligner import AlignedHands
 from a2p.finisher import MAX_PENETRATION_MM
 from a2p.perception import load_image
 from a2p.pipeline import HandStream
+from a2p.tracking import StreamMemory, TrackingConfig
+from tests.plausibility.pairs import near_pair
 
 FRAMES = 4
 
@@ -62,3 +67,28 @@ def test_frames_without_hands_are_empty_and_streams_know_nothing_of_each_other(
     assert first(blank).hands == ()
     assert {hand.track_id for hand in first(image).hands} <= {1, 2}
     assert {hand.track_id for hand in second(image, time_s=5.0).hands} == {1, 2}
+
+
+def test_what_is_drawn_of_a_pair_goes_on_in_a_stream_and_begins_anew_after_a_gap(image: np.ndarray) -> None:
+    drawing = a2p.Reconstructor(refine="diffusion")
+    memory = StreamMemory(drawing.models, TrackingConfig(search_frames=1))
+
+    def aligned() -> AlignedHands:
+        """The hands of the picture, posed so that they pass through each other."""
+        found = drawing._align.follow(image, memory)
+        right, left = found.pairs[0]
+        near = dict(zip((right, left), near_pair(drawing.models, 0), strict=True))
+        same = found.fit.keypoints_2d[:1].expand(2, -1, -1)
+        return replace(found, parameters=(near[0], near[1]), fit=replace(found.fit, keypoints_2d=same))
+
+    first = aligned()
+    alone, begun = drawing._finish(first), drawing._finish(first, memory)
+    assert torch.equal(alone.hands[0].vertices, begun.hands[0].vertices)
+    pair = memory.pair(*first.pairs[0])
+    assert pair is not None
+    assert pair.is_changing
+    second = aligned()
+    assert memory.pair(*second.pairs[0]) is pair
+    assert drawing._finish(second, memory).penetration.max_mm <= MAX_PENETRATION_MM
+    drawing._finish(drawing._align.follow(np.full_like(image, 127), memory), memory)
+    assert memory.pair(*aligned().pairs[0]) is not pair

@@ -19,6 +19,7 @@ from a2p.plausibility import PairEvidence, Refiner, boxes_overlap
 from a2p.plausibility.refiner import DEFAULT_METHOD, RefineMethod
 from a2p.result import Hand, Reconstruction
 from a2p.threads import one_torch_thread
+from a2p.tracking import FollowedPair, PairMemory, StreamMemory
 
 MAX_PENETRATION_MM = 1.0
 """Deeper penetration in a result comes with a warning."""
@@ -36,11 +37,11 @@ class Finisher:
         method = refine if isinstance(refine, str) else DEFAULT_METHOD
         self._refiner = Refiner(models, method=method) if refine else None
 
-    def __call__(self, aligned: AlignedHands) -> Reconstruction:
-        """Returns the result of a picture."""
+    def __call__(self, aligned: AlignedHands, memory: StreamMemory | None = None) -> Reconstruction:
+        """Returns the result of a picture, or of the frame of a stream that `memory` has just followed."""
         clock = StageClock(aligned.timings_ms)
         with clock.stage("plausibility"), one_torch_thread():
-            parameters, before, after = self._make_plausible(aligned)
+            parameters, before, after = self._make_plausible(aligned, memory)
         with clock.stage("meshes"), one_torch_thread(), torch.no_grad():
             hands = tuple(self._hand(aligned, index, parameters[index]) for index in range(len(parameters)))
         return Reconstruction(
@@ -54,7 +55,7 @@ class Finisher:
         )
 
     def _make_plausible(
-        self, aligned: AlignedHands
+        self, aligned: AlignedHands, memory: StreamMemory | None
     ) -> tuple[list[HandParameters], PenetrationReport, PenetrationReport]:
         """Returns every hand's parameters, and the penetration of all pairs before and after.
 
@@ -63,7 +64,9 @@ class Finisher:
         parameters = list(aligned.parameters)
         before, after = [], []
         for right, left in aligned.pairs:
-            if not bool(boxes_overlap(*(_box_of(aligned.fit.keypoints_2d[hand]) for hand in (right, left)))):
+            followed = self._memory_of(right, left, memory)
+            boxes = [_box_of(aligned.fit.keypoints_2d[hand]) for hand in (right, left)]
+            if not (bool(boxes_overlap(*boxes)) or (followed and followed.is_changing)):
                 continue
             if self._refiner is None:
                 before.append(self._measure(parameters[right], parameters[left]))
@@ -71,12 +74,21 @@ class Finisher:
                 continue
             confidence = torch.stack([aligned.seen[hand].keypoint_confidence for hand in (right, left)])
             evidence = PairEvidence(aligned.intrinsics.camera, *keypoint_weights(confidence))
-            parameters[right], parameters[left], report = self._refiner(
-                parameters[right], parameters[left], evidence=evidence
-            )
-            before.append(report.pairs[0].before)
-            after.append(report.pairs[0].after)
+            hands = (parameters[right], parameters[left])
+            if followed and memory:
+                pair = followed(self._refiner, *hands, evidence, memory.dt_s)
+            else:
+                pair = FollowedPair.of(*self._refiner(*hands, evidence=evidence))
+            parameters[right], parameters[left] = pair.right, pair.left
+            before.append(pair.before)
+            after.append(pair.after)
         return parameters, _together(before), _together(after)
+
+    def _memory_of(self, right: int, left: int, memory: StreamMemory | None) -> PairMemory | None:
+        """Returns what is remembered of two hands of a stream. The descent takes each frame by itself."""
+        if memory is None or self._refiner is None or self._refiner.method == "descent":
+            return None
+        return memory.pair(right, left)
 
     def _measure(self, right: HandParameters, left: HandParameters) -> PenetrationReport:
         with torch.no_grad():

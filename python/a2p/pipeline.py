@@ -112,4 +112,4 @@ class HandStream:
         `time_s` is when it was taken, on any clock that increases; without it the configured frame rate is assumed.
         """
         aligned = self._reconstructor._align.follow(image, self._memory, camera=self._camera, time_s=time_s)
-        return self._reconstructor._finish(aligned)
+        return self._reconstructor._finish(aligned, self._memory)

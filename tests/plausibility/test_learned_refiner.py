@@ -8,7 +8,7 @@ import torch
 from a2p.camera import Camera
 from a2p.errors import ShapeError
 from a2p.hand import HandModel, HandParameters
-from a2p.plausibility import PairEvidence, Refiner
+from a2p.plausibility import PairEvidence, PairRefinement, Refiner
 from a2p.plausibility.diffusion import DiffusionConfig
 from a2p.plausibility.weights import DEFAULT_WEIGHTS, load_denoiser, read_origin
 from a2p.training.plausibility import PlausibilityTraining
@@ -103,3 +103,43 @@ def test_keypoints_that_were_seen_stay_near_where_the_image_shows_them(refiner: 
     ]
     held, free = (sum(pair.image_shift_mm for pair in report.pairs) for report in reports)
     assert held < 0.7 * free
+
+
+def test_a_draw_far_from_the_estimate_gives_way_to_a_nearer_end_of_the_descent(refiner: Refiner) -> None:
+    right, left = stacked_near_pairs(MODELS, 4)
+    sure = torch.ones(21)
+    evidence = PairEvidence(CAMERA, sure, sure)
+    wary = Refiner(MODELS, method="diffusion", diffusion=DiffusionConfig(trusted_errors=0.0))
+    parted = Refiner(MODELS, method="descent")
+    reports = [one(right, left, evidence=evidence)[2] for one in (wary, refiner, parted)]
+
+    def errors(pair: PairRefinement) -> float:
+        return pair.image_shift_mm / 2 + pair.vertex_shift_mm / 20
+
+    for found, drawn, moved in zip(*(report.pairs for report in reports), strict=True):
+        nearer = min(drawn, moved, key=errors)
+        assert errors(found) == pytest.approx(errors(nearer), rel=1e-3)
+        assert found.is_drawn == (drawn.is_drawn and nearer is drawn)
+    assert not any(pair.is_drawn for pair in reports[2].pairs)
+
+
+def test_a_draw_is_handed_out_only_near_the_estimate_and_by_the_diffusion(refiner: Refiner) -> None:
+    right, left = (hand[0] for hand in stacked_near_pairs(MODELS, 1))
+    evidence = PairEvidence(CAMERA, torch.ones(21), torch.ones(21))
+    drawn = refiner.drawn(right, left, evidence=evidence)
+    assert drawn is not None
+    assert refiner.measure(*drawn).max_mm <= 1
+    wary = Refiner(MODELS, method="diffusion", diffusion=DiffusionConfig(trusted_errors=0.0))
+    assert wary.drawn(right, left, evidence=evidence) is None
+    assert Refiner(MODELS, method="descent").drawn(right, left, evidence=evidence) is None
+
+
+def test_a_pair_settles_near_where_it_came_out_before(refiner: Refiner) -> None:
+    right, left = (hand[0] for hand in stacked_near_pairs(MODELS, 1))
+    evidence = PairEvidence(CAMERA, torch.ones(21), torch.ones(21))
+    start = refiner.parted(right, left, evidence=evidence)
+    settled = refiner.settled(right, left, start[:2], evidence=evidence)
+    assert refiner.measure(*settled).max_mm <= 1
+    # It goes on towards the estimate, no farther away.
+    before, after = (float((end[1].transl - left.transl).norm()) for end in (start, settled))
+    assert after <= before + 1e-3

@@ -102,3 +102,28 @@ def test_what_is_in_view_is_searched_again_after_a_while() -> None:
 def test_a_setting_that_cannot_work_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(fields))):
         TrackingConfig(**fields)
+
+
+def test_a_pair_is_remembered_while_both_hands_stay_and_are_a_pair() -> None:
+    right, left = _hand("right", 0.0), _hand("left", 300.0)
+    shown: list[list[HandObservation]] = [[right, left], [right, left], [right], [right, left], [right, left]]
+    finder, memory = ScriptedFinder(shown), StreamMemory(MODELS, TrackingConfig(search_frames=1))
+    pairs = []
+    for index, hands in enumerate(shown):
+        finder.frame = index
+        memory.see(finder, IMAGE, max_hands=2)
+        pairs.append(memory.pair(0, 1) if len(hands) == 2 and index < 4 else None)
+    assert pairs[0] is pairs[1]
+    assert pairs[3] is not None
+    assert pairs[3] is not pairs[0]
+    finder.frame = 4
+    memory.see(finder, IMAGE, max_hands=2)
+    assert memory.pair(0, 1) is not pairs[3]
+
+
+def test_pairs_are_not_remembered_where_each_frame_is_to_be_taken_by_itself() -> None:
+    finder = ScriptedFinder([[_hand("right", 0.0), _hand("left", 300.0)]])
+    finder.frame = 0
+    memory = StreamMemory(MODELS, TrackingConfig(pairs=None))
+    memory.see(finder, IMAGE, max_hands=2)
+    assert memory.pair(0, 1) is None

@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from a2p.plausibility.gate import ALLOWED_DEPTH, boxes_overlap
-    from a2p.plausibility.refiner import PairEvidence, PairRefinement, RefinementReport, Refiner
+    from a2p.plausibility.refinement import PairEvidence, PairRefinement, RefinementReport
+    from a2p.plausibility.refiner import Refiner
 
 __all__ = ["ALLOWED_DEPTH", "PairEvidence", "PairRefinement", "RefinementReport", "Refiner", "boxes_overlap"]
 
-_HOME = {"ALLOWED_DEPTH": "a2p.plausibility.gate", "boxes_overlap": "a2p.plausibility.gate"}
+_HOME = {
+    "ALLOWED_DEPTH": "a2p.plausibility.gate",
+    "boxes_overlap": "a2p.plausibility.gate",
+    "Refiner": "a2p.plausibility.refiner",
+}
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'a2p.plausibility' has no attribute {name!r}")
-    value = getattr(import_module(_HOME.get(name, "a2p.plausibility.refiner")), name)
+    value = getattr(import_module(_HOME.get(name, "a2p.plausibility.refinement")), name)
     globals()[name] = value
     return value

@@ -21,7 +21,7 @@ from a2p.plausibility.denoiser import Denoiser
 from a2p.plausibility.gate import ALLOWED_DEPTH
 from a2p.plausibility.metric import EstimatorErrors
 from a2p.plausibility.pair_numbers import PairCondition, PairNumbers, PairParts
-from a2p.plausibility.projection import Hands, HeldImage, ProjectionConfig, merged, project
+from a2p.plausibility.projection import Hands, HeldImage, ProjectionConfig, project
 from a2p.plausibility.representation import PairCodec, PairFrame, frame_of
 from a2p.plausibility.schedule import NoiseSchedule
 
@@ -42,7 +42,7 @@ class DiffusionConfig:
     """How much of the way back to seen keypoints each guided step before the last takes; 0 lets the image go."""
     errors: EstimatorErrors = field(
         default_factory=lambda: EstimatorErrors(
-            image_m=3e-3, depth_m=5e-3, orientation_rad=0.04, flexion_rad=0.07, abduction_rad=0.03
+            image_m=1.5e-3, depth_m=5e-3, orientation_rad=0.04, flexion_rad=0.07, abduction_rad=0.03
         )
     )
     """What moves cost when guidance and projection part the hands and bring them back to the image.
@@ -54,8 +54,10 @@ class DiffusionConfig:
     """The final projection, which takes the last step's guidance further; None for none."""
     allowed_shift_m: float = 4e-3
     """Mean shift of seen keypoints across their viewing rays beyond which what was drawn is not the hands seen."""
-    return_rounds: int = 12
-    """Moves that take a draw back to the image which, moved apart, left it or is still too deep."""
+    trusted_errors: float = 4.5
+    """Draws no farther from the estimate are taken as they are, others only where they are nearer to it than what the
+    descent makes of it. In standard deviations of an estimate's errors: those of the mean shift across the viewing rays
+    and of the mean shift of the vertices, added."""
 
     def __post_init__(self) -> None:
         if self.guidance_scale < 0 or self.image_scale < 0 or self.eta < 0:
@@ -65,9 +67,9 @@ class DiffusionConfig:
             )
 
 
-_UNSEEN_WEIGHT = (3 / 16) ** 2
-"""How much the keypoints of an estimate are held that does not say how sure they are: their errors count as five times
-as large."""
+_UNSEEN_WEIGHT = (1.5 / 16) ** 2
+"""How much the keypoints of an estimate are held that does not say how sure they are: their errors count as eleven
+times as large."""
 
 Collide: TypeAlias = Callable[[HandParameters, HandParameters], Collision]
 """From pairs to how they collide."""
@@ -88,7 +90,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What was drawn in place of estimates; what is not usable may have been taken back to the image."""
+    """What was drawn in place of estimates."""
 
     right: HandParameters
     left: HandParameters
@@ -142,26 +144,20 @@ class PlausibilityDiffusion:
         collision: Collision | None = None,
         *,
         seed: int = 0,
-        returning: bool = True,
     ) -> Drawn:
         """Returns sampled pairs in place of the estimates (float32, one leading dimension).
 
-        `collision` is that of the estimates, where it is known. With `returning`, draws that are not usable are taken
-        back to seen keypoints, whatever they then collide with: something to go on from.
+        `collision` is that of the estimates, where it is known.
         """
         with torch.inference_mode():
-            sampled, compliance, image = self._sample(right, left, evidence, collision, seed)
-            drawn = self._projected(sampled, compliance, image)
-            if returning:
-                drawn = self._returned(drawn, sampled, compliance, image)
+            drawn = self._draw(right, left, evidence, collision, seed)
         # Copies made outside are tensors that autograd may keep.
         right, left = drawn.right.map(torch.clone), drawn.left.map(torch.clone)
         return Drawn(right, left, drawn.max_depth.clone(), drawn.is_seen.clone())
 
-    def _sample(
+    def _draw(
         self, right: HandParameters, left: HandParameters, evidence: Evidence, collision: Collision | None, seed: int
-    ) -> tuple[Hands, Compliance, HeldImage | None]:
-        """Returns what the denoiser draws, how it gives way, and what it is held to."""
+    ) -> Drawn:
         weights = evidence.weights
         seen = self._see(
             right, left, evidence, Collision.of(self._step, right, left) if collision is None else collision
@@ -191,26 +187,11 @@ class PlausibilityDiffusion:
             guide=guidance if self.config.guidance_scale > 0 else None,
         )
         sampled = guidance.hands(x_0)
-        return sampled, self._compliances(*sampled, held), image
-
-    def _projected(self, sampled: Hands, compliance: Compliance, image: HeldImage | None) -> Drawn:
         if self.config.projection is None:
             return Drawn(*sampled, Collision.of(self._step, *sampled).max_depth, self._is_seen(sampled, image))
-        found = project(self._step, compliance, sampled, self.config.projection, image)
+        found = project(self._step, self._compliances(*sampled, held), sampled, self.config.projection, image)
         hands = (found.right, found.left)
         return Drawn(*hands, found.max_depth, self._is_seen(hands, image))
-
-    def _returned(self, drawn: Drawn, sampled: Hands, compliance: Compliance, image: HeldImage | None) -> Drawn:
-        rows = (~drawn.is_usable).nonzero()[:, 0]
-        if image is None or not image.is_seen or self.config.projection is None or len(rows) == 0:
-            return drawn
-        hands, compliance, image = (sampled[0][rows], sampled[1][rows]), compliance[rows], image[rows]
-        for _ in range(self.config.return_rounds):
-            move = compliance.returning(image.residual(hands))
-            hands = moved(*hands, compliance.shortened(move, self.config.projection.longest_return))
-        right, left = (merged(*both, rows) for both in zip((drawn.right, drawn.left), hands, strict=True))
-        depth = drawn.max_depth.index_copy(0, rows, Collision.of(self._step, *hands).max_depth)
-        return Drawn(right, left, depth, drawn.is_seen.index_copy(0, rows, self._is_seen(hands, image)))
 
     def _is_seen(self, hands: Hands, image: HeldImage | None) -> Bool[Tensor, " b"]:
         if image is None or not image.is_seen:

@@ -36,7 +36,8 @@ class PairState:
     def change_to(self, other: PairState) -> Vector:
         """Returns the x that moves this pair to the other, shapes aside."""
         ends = [np.concatenate([_numbers(state.right), _numbers(state.left)]) for state in (self, other)]
-        return ends[1] - ends[0]
+        change: Vector = ends[1] - ends[0]
+        return change
 
 
 def _moved(parameters: HandParameters, x: Vector) -> HandParameters:

@@ -29,10 +29,10 @@ class ProjectionConfig:
     """Poses that may be tried."""
     image_rounds: int = 3
     """First moves that also bring seen keypoints back to their viewing rays."""
-    most_image_rounds: int = 6
-    """The same at most, where seen keypoints are still too far from their rays."""
-    near_m: float = 2e-3
-    """Mean distance of keypoints from their rays that is not too far."""
+    more_image_rounds: int = 3
+    """Moves after them that do so where keypoints are still farther from their rays than `near_m`."""
+    near_m: float = 1.5e-3
+    """Mean distance of keypoints from their rays that is near enough."""
     bisections: int = 2
     """Poses tried between the last one that is too deep and the first one that is not, to keep contact."""
     longest: float = 3.0
@@ -46,10 +46,10 @@ class ProjectionConfig:
                 "target_m, evaluations, longest and longest_return must be positive; got "
                 f"{self.target_m}, {self.evaluations}, {self.longest} and {self.longest_return}."
             )
-        if min(self.image_rounds, self.most_image_rounds, self.near_m, self.bisections) < 0:
+        if min(self.image_rounds, self.more_image_rounds, self.near_m, self.bisections) < 0:
             raise ConfigError(
-                "image_rounds, most_image_rounds, near_m and bisections must be at least 0; got "
-                f"{self.image_rounds}, {self.most_image_rounds}, {self.near_m} and {self.bisections}."
+                "image_rounds, more_image_rounds, near_m and bisections must be at least 0; got "
+                f"{self.image_rounds}, {self.more_image_rounds}, {self.near_m} and {self.bisections}."
             )
 
 
@@ -125,7 +125,7 @@ def _still_held(hands: Hands, image: HeldImage | None, evaluation: int, config: 
     count = len(hands[0].betas)
     if image is not None and evaluation <= config.image_rounds:
         return torch.ones(count, dtype=torch.bool)
-    if image is None or not image.is_seen or evaluation > config.most_image_rounds:
+    if image is None or not image.is_seen or evaluation > config.image_rounds + config.more_image_rounds:
         return torch.zeros(count, dtype=torch.bool)
     return image.shift(hands) > config.near_m
 
@@ -155,12 +155,11 @@ class _Poses:
         """Returns the poses with those of `rows`, in order and without repeats, replaced."""
         if len(rows) == len(self.depth):
             return others
-        right, left = merged(self.right, others.right, rows), merged(self.left, others.left, rows)
+        right, left = _merged(self.right, others.right, rows), _merged(self.left, others.left, rows)
         return _Poses(right, left, self.depth.index_copy(0, rows, others.depth))
 
 
-def merged(hands: HandParameters, others: HandParameters, rows: Tensor) -> HandParameters:
-    """Returns the hands with those of `rows`, in order, replaced."""
+def _merged(hands: HandParameters, others: HandParameters, rows: Tensor) -> HandParameters:
     return HandParameters(
         **{f.name: getattr(hands, f.name).index_copy(0, rows, getattr(others, f.name)) for f in fields(hands)}
     )

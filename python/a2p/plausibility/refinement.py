@@ -37,6 +37,8 @@ class PairRefinement:
     after: PenetrationReport
     is_changed: bool
     """False where the hands penetrated no deeper than a contact: then not a bit of them changed."""
+    is_drawn: bool
+    """Whether the pair was drawn; otherwise, if it is changed, the descent parted the estimate."""
     is_resolved: bool
     """Whether no vertex is deeper than 1 mm any more."""
     vertex_shift_mm: float

@@ -45,9 +45,9 @@ class Refiner:
     """Makes pairs of hands that penetrate by more than 1 mm plausible; others come back as they are, to the bit.
 
     `diffusion` draws the pair from a learned model of two hands, given the estimate, and moves it until it only
-    touches. Where that leaves the image, or the hands in each other, the draw is taken back to the image and parted as
-    `descent` parts the estimate, and the nearer of both is taken. `descent` moves the estimate at the least cost under
-    an estimator's errors; shape stays. The same input and seed give the same output.
+    touches. Where that leaves the image, or the hands in each other, or ends far from the estimate and farther than
+    `descent`, the descent takes over. `descent` moves the estimate at the least cost under an estimator's errors; shape
+    stays. The same input and seed give the same output.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Refiner:
         self.method = method
         self.models = HandModel.load_pair(hand_model) if isinstance(hand_model, (str, Path)) else HandPair(*hand_model)
         config = DiffusionConfig() if diffusion is None else diffusion
-        self._allowed_shift = config.allowed_shift_m
+        self._trusted_errors = config.trusted_errors
         self._diffusion: PlausibilityDiffusion | None = None
         if method == "diffusion":
             self._diffusion = PlausibilityDiffusion(
@@ -107,14 +107,18 @@ class Refiner:
     ) -> tuple[HandParameters, HandParameters] | None:
         """Returns what the diffusion draws in place of one pair, even if that does not penetrate.
 
-        None where it is not the hands seen or they lie in each other, and for the descent, which draws nothing.
+        None where it is not the hands seen, or they lie in each other or far from the estimate; and for the descent,
+        which draws nothing.
         """
         if self._diffusion is None:
             return None
         _require_pairs(right, left)
-        known = _evidence_of([evidence or PairEvidence()])
-        found = self._diffusion(right.map(_as_batch), left.map(_as_batch), known, seed=seed, returning=False)
-        return (found.right[0], found.left[0]) if bool(found.is_usable[0]) else None
+        known = evidence or PairEvidence()
+        found = self._diffusion(right.map(_as_batch), left.map(_as_batch), _evidence_of([known]), seed=seed)
+        if not bool(found.is_usable[0]):
+            return None
+        end = self._arrived(PairState(found.right[0], found.left[0]), self._posed(PairState(right, left)), known)
+        return (end.state.right, end.state.left) if self._errors_of(end) <= self._trusted_errors else None
 
     def measure(self, right: HandParameters, left: HandParameters) -> PenetrationReport:
         """Returns how one pair penetrates."""
@@ -173,10 +177,7 @@ class Refiner:
         seed: int,
         diffusion: PlausibilityDiffusion | None,
     ) -> list[_Candidate]:
-        """Returns every pair with what the diffusion makes of it, all that penetrate at once.
-
-        What it draws is of use where the image shows it, or shows it once it was taken back there.
-        """
+        """Returns every pair with what the diffusion makes of it, all that penetrate at once."""
         collision = Collision.of(self._step, right, left)
         depth = collision.max_depth
         rows = (depth > ALLOWED_DEPTH).nonzero()[:, 0]
@@ -187,36 +188,38 @@ class Refiner:
             drawn = {
                 int(row): PairState(found.right[k], found.left[k])
                 for k, row in enumerate(rows)
-                if bool(found.is_seen[k])
+                if bool(found.is_usable[k])
             }
         return [_Candidate(PairState(right[i], left[i]), float(depth[i]), drawn.get(i)) for i in range(len(depth))]
 
     def _refine(self, candidate: _Candidate, evidence: PairEvidence, seed: int) -> tuple[PairState, PairRefinement]:
-        """Returns one pair as it was drawn if that is apart; else, of the draw and the estimate, both parted, the one
-        that is nearer to the estimate, unless only the other one is where the image shows it.
+        """Returns one pair as it was drawn if that is near the estimate; else the nearer of the draw and of the parted
+        estimate.
         """
         state = candidate.state
         posed = self._posed(state)
         before = self._measure(*posed)
         if candidate.depth <= ALLOWED_DEPTH:
-            return state, PairRefinement(before, before, False, True, 0.0, 0.0)
-        ends = [] if candidate.drawn is None else [self._parted(candidate.drawn, posed, evidence, seed)]
-        if not ends or ends[0].is_parted:
-            ends.append(self._parted(state, posed, evidence, seed))
-        end = min(ends, key=lambda one: (one.is_deep, one.image_shift > self._allowed_shift, one.vertex_shift))
+            return state, PairRefinement(before, before, False, False, True, 0.0, 0.0)
+        drawn = None if candidate.drawn is None else self._arrived(candidate.drawn, posed, evidence)
+        end = drawn
+        if end is None or self._errors_of(end) > self._trusted_errors:
+            change = self._resolve(state, self._metrics(state, evidence), seed)
+            end = self._arrived(state.moved(change), posed, evidence)
+            if drawn is not None and self._errors_of(drawn) < self._errors_of(end):
+                end = drawn
         shifts = (1e3 * end.vertex_shift, 1e3 * end.image_shift)
-        return end.state, PairRefinement(before, end.report, True, not end.is_deep, *shifts)
+        is_resolved = end.report.max_mm <= 1e3 * ALLOWED_DEPTH
+        return end.state, PairRefinement(before, end.report, True, end is drawn, is_resolved, *shifts)
 
-    def _parted(self, state: PairState, was: tuple[PosedHand, PosedHand], evidence: PairEvidence, seed: int) -> _Parted:
-        """Returns a pair, parted at the least cost if it penetrates, and how far it is from where the hands were."""
+    def _errors_of(self, end: _End) -> float:
+        """Returns how far a pair is from its estimate, in standard deviations of an estimate's errors."""
+        return end.image_shift / self._errors.image_m + end.vertex_shift / self._errors.depth_m
+
+    def _arrived(self, state: PairState, was: tuple[PosedHand, PosedHand], evidence: PairEvidence) -> _End:
+        """Returns a pair with how it penetrates, and how far it is from where the hands were."""
         there = self._posed(state)
-        report = self._measure(*there)
-        is_parted = report.max_mm > 1e3 * ALLOWED_DEPTH
-        if is_parted:
-            state = state.moved(self._resolve(state, self._metrics(state, evidence), seed))
-            there = self._posed(state)
-            report = self._measure(*there)
-        return _Parted(state, report, is_parted, *_shifts(was, there, evidence.camera))
+        return _End(state, self._measure(*there), *_shifts(was, there, evidence.camera))
 
     def _metrics(self, state: PairState, evidence: PairEvidence) -> tuple[HandMetric, HandMetric]:
         sides = ((state.right, evidence.confidence_right), (state.left, evidence.confidence_left))
@@ -267,7 +270,7 @@ class Refiner:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A pair before stage 2, how deep its hands lie in each other (m), and what the diffusion drew, if it is of use."""
+    """A pair before stage 2, how deep its hands lie in each other (m), and what the diffusion drew, if it is usable."""
 
     state: PairState
     depth: float
@@ -275,22 +278,15 @@ class _Candidate:
 
 
 @dataclass(frozen=True)
-class _Parted:
-    """A pair that no longer penetrates, if it could be parted."""
+class _End:
+    """What stage 2 may make of a pair."""
 
     state: PairState
     report: PenetrationReport
-    is_parted: bool
-    """Whether it had to be parted."""
     vertex_shift: float
     """Mean distance of the vertices from where they were, m."""
     image_shift: float
     """The same of the joints across the viewing rays, m."""
-
-    @property
-    def is_deep(self) -> bool:
-        """Whether it still penetrates."""
-        return self.report.max_mm > 1e3 * ALLOWED_DEPTH
 
 
 def _is_open_hand(model: HandModel) -> bool:

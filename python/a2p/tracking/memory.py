@@ -14,6 +14,7 @@ from a2p.errors import ConfigError
 from a2p.hand import HandPair, HandParameters
 from a2p.perception import HandObservation
 from a2p.perception.image import Pixels
+from a2p.tracking.pair_memory import PairConfig, PairMemory
 from a2p.tracking.smoothing import HandSmoother, SmoothingConfig
 
 _PALM = (0, 1, 5, 9, 13, 17)
@@ -49,6 +50,8 @@ class TrackingConfig:
     """A hand found anew is a lost one where their palms are at most so many hand sizes apart."""
     smoothing: SmoothingConfig | None = field(default_factory=SmoothingConfig)
     """None for no filter."""
+    pairs: PairConfig | None = field(default_factory=PairConfig)
+    """How what stage 2 draws of a pair goes on; None takes each frame by itself."""
 
     def __post_init__(self) -> None:
         for name in ("frame_rate_hz", "search_frames", "verify_frames", "refit_frames", "memory_s", "reach"):
@@ -70,7 +73,8 @@ class _Track:
 class StreamMemory:
     """The hands of one stream: identities, where each was last, its last pose and its filter.
 
-    One frame after the other: `see`, then `start`, `settle`. Some kilobytes a hand; nothing outlives the object.
+    One frame after the other: `see`, then `start`, `settle`, and `pair` of each pair. Some kilobytes a hand; nothing
+    outlives the object.
     """
 
     def __init__(self, models: HandPair, config: TrackingConfig | None = None) -> None:
@@ -78,6 +82,8 @@ class StreamMemory:
         self._models = models
         self._present: list[_Track] = []
         self._lost: list[_Track] = []
+        self._pairs: dict[tuple[int, int], PairMemory] = {}
+        self._paired: set[tuple[int, int]] = set()
         self._last_id = 0
         self._now_s = 0.0
         self._frame = -1
@@ -89,11 +95,25 @@ class StreamMemory:
         """The identities of the hands of the last frame, in the order of its observations."""
         return tuple(track.track_id for track in self._present)
 
+    @property
+    def dt_s(self) -> float:
+        """The time from the frame before to the last one."""
+        return self._dt_s
+
+    def pair(self, right: int, left: int) -> PairMemory | None:
+        """Returns what is remembered of two hands of the last frame, given their places among its observations."""
+        if self.config.pairs is None:
+            return None
+        ids = (self._present[right].track_id, self._present[left].track_id)
+        self._paired.add(ids)
+        return self._pairs.setdefault(ids, PairMemory(self.config.pairs))
+
     def see(
         self, finder: Finder, image: Pixels, *, max_hands: int, time_s: float | None = None
     ) -> tuple[HandObservation, ...]:
         """Returns the hands of the next frame: followed where they were, searched for where that does not do."""
         self._advance(time_s)
+        before = self._present
         followed = finder.follow_hands(image, [track.observation for track in self._present]) if self._present else ()
         if self._must_search(followed, max_hands):
             self._searched = self._frame
@@ -102,6 +122,7 @@ class StreamMemory:
             tracks = list(zip(self._present, followed, strict=True))
             self._lost += [track for track, seen in tracks if seen is None]
             self._present = [self._seen_again(track, seen) for track, seen in tracks if seen is not None]
+        self._keep_pairs(before)
         return tuple(track.observation for track in self._present)
 
     def start(self) -> HandState | None:
@@ -134,6 +155,12 @@ class StreamMemory:
         since = self._frame - self._searched
         due = since >= (self.config.search_frames if found < max_hands else self.config.verify_frames)
         return found < len(followed) or due
+
+    def _keep_pairs(self, before: Sequence[_Track]) -> None:
+        """Forgets the pairs of hands that were away, which may come back anywhere, and those that are none any more."""
+        stayed = {track.track_id for track in self._present if any(track is other for other in before)}
+        self._pairs = {ids: pair for ids, pair in self._pairs.items() if stayed.issuperset(ids) and ids in self._paired}
+        self._paired = set()
 
     def _recognise(self, observations: Sequence[HandObservation]) -> None:
         """Gives the hands of a whole search the identities of those that were known, nearest first."""
