@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from a2p.perception.assignment import handedness, partner, select
+from a2p.perception.assignment import handedness, may_be_partner, partner, select
 from a2p.perception.crop import Crop
 from a2p.perception.detector import Candidate
 from a2p.perception.landmarks import Landmarks
@@ -60,6 +60,14 @@ def test_behind_a_painted_hand_only_a_sure_reading_of_another_place_counts() -> 
     ]
     assert partner(front, doubts) == []
     assert partner(front, [*doubts, hidden]) == [hidden]
+
+
+@pytest.mark.parametrize("score", [0.5, 0.63, 0.65, 0.9])
+def test_a_candidate_may_be_behind_only_if_its_best_reading_could_be(score: float) -> None:
+    best = reading(60.0, right=0.0, score=1.0)
+    candidate = replace(best.candidate, score=score)
+    could_be = bool(partner(reading(0.0, right=0.99), [replace(best, candidate=candidate)]))
+    assert may_be_partner(candidate) == could_be == (score > 0.64)
 
 
 @pytest.mark.parametrize(

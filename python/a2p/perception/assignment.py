@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from a2p.perception.detector import Candidate
 from a2p.perception.observation import Handedness
-from a2p.perception.reading import Reading, distance, size
+from a2p.perception.reading import Reading, best_score, distance, size
 
 MIN_SCORE = 0.52
 """A reading of a lower score is no hand."""
@@ -47,6 +48,11 @@ def still_there(readings: Sequence[Reading]) -> set[int]:
         if readings[index].score >= MIN_SCORE and apart:
             kept.add(index)
     return kept
+
+
+def may_be_partner(candidate: Candidate) -> bool:
+    """Says whether a candidate's reading, whatever it shows, could be a partner."""
+    return best_score(candidate) >= _PARTNER_SCORE
 
 
 def partner(front: Reading, hidden: Sequence[Reading]) -> list[Reading]:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from a2p.crew import Crew, default_threads
 from a2p.errors import ConfigError
-from a2p.perception.assignment import handedness, overlap, partner, select, still_there
+from a2p.perception.assignment import handedness, may_be_partner, overlap, partner, select, still_there
 from a2p.perception.confidence import keypoint_confidence
 from a2p.perception.detector import Candidate, Detector, HandBox, checked_boxes
 from a2p.perception.hiding import window_around, without_hand
@@ -127,7 +127,8 @@ class HandFinder:
         """Returns the hand, if any, that shows where one was found once that one is painted over."""
         hidden = np.asarray(without_hand(Image.fromarray(image), front.keypoints_2d))
         candidates = self._search.around(hidden, window_around(front.keypoints_2d))
-        found = partner(front, self._glances(hidden, candidates[:2], 2))
+        likely = [candidate for candidate in candidates[:2] if may_be_partner(candidate)]
+        found = partner(front, self._glances(hidden, likely, 2))
         return [self._reader.study(hidden, reading, crowded=True) for reading in found]
 
 

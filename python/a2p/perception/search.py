@@ -61,9 +61,8 @@ class PalmSearch:
         yield _candidates(palms, max_hands)
 
     def around(self, image: Pixels, window: Crop) -> list[Candidate]:
-        """Returns a candidate for each palm in a window, seen upright and turned by an eighth both ways, best first."""
-        windows = [window, window.turned(_EIGHTH_TURN), window.turned(-_EIGHTH_TURN)]
-        return [_candidate(group) for group in clusters(self._look(image, windows))]
+        """Returns a candidate for each palm in a window, best first."""
+        return [_candidate(group) for group in clusters(self._look(image, [window]))]
 
     def _look(self, image: Pixels, windows: list[Crop]) -> list[Palm]:
         """Returns the palms in each window, the best of the first window first."""
