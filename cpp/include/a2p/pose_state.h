@@ -21,6 +21,16 @@ struct PoseState {
 
 A2P_HD Vec3<float> vec3_at(const float* memory) noexcept { return {memory[0], memory[1], memory[2]}; }
 
+A2P_HD void store_vec3(const Vec3<float>& value, float* memory) noexcept {
+  memory[0] = value.x;
+  memory[1] = value.y;
+  memory[2] = value.z;
+}
+
+A2P_HD Mat3<float> mat3_at(const float* memory) noexcept {
+  return {{vec3_at(memory), vec3_at(memory + 3), vec3_at(memory + 6)}};
+}
+
 // Sets what joint `joint` is before its parents move it.
 A2P_HD void start_joint(const JointsView& joints, const Vec3<float>& rotvec, const float* betas, int joint,
                         PoseState& state) noexcept {
@@ -39,27 +49,19 @@ A2P_HD void start_joint(const JointsView& joints, const Vec3<float>& rotvec, con
 A2P_HD void finish_joint(const Vec3<float>& transl, int joint, PoseState& state) noexcept {
   const Mat3<float>& rotmat = state.chain.rotmats[joint];
   const Vec3<float> offset = state.chain.positions[joint] - rotmat * state.chain.rest[joint] + transl;
-  const float offsets[3] = {offset.x, offset.y, offset.z};
-  for (int row = 0; row < 3; ++row) {
-    const Vec3<float>& from = rotmat.rows[row];
-    float* to = state.transforms[joint].rows[row];
-    to[0] = from.x;
-    to[1] = from.y;
-    to[2] = from.z;
-    to[3] = offsets[row];
-  }
+  auto& rows = state.transforms[joint].rows;
+  for (int row = 0; row < 3; ++row) store_vec3(rotmat.rows[row], rows[row]);
+  rows[0][3] = offset.x;
+  rows[1][3] = offset.y;
+  rows[2][3] = offset.z;
   if (joint == 0) return;
   float* feature = state.pose_feature + 9 * (joint - 1);
-  for (int row = 0; row < 3; ++row) {
-    const Vec3<float>& from = state.chain.local[joint].rows[row];
-    feature[3 * row] = from.x - (row == 0 ? 1.0F : 0.0F);
-    feature[3 * row + 1] = from.y - (row == 1 ? 1.0F : 0.0F);
-    feature[3 * row + 2] = from.z - (row == 2 ? 1.0F : 0.0F);
-  }
+  for (int row = 0; row < 3; ++row) store_vec3(state.chain.local[joint].rows[row], feature + 3 * row);
+  for (int axis = 0; axis < 3; ++axis) feature[4 * axis] -= 1.0F;
 }
 
 // Overwrites the joint's part of the chain's gradient with what transforms and pose features say about it. The sum of
-// gradient.positions over the joints is then d loss / d transl.
+// gradient.positions over the joints, before the chain is gone back, is d loss / d transl.
 A2P_HD void finish_joint_vjp(const PoseState& state, const JointTransform& d_transform, const float* d_pose_feature,
                              int joint, JointChainGradient<float>& gradient) noexcept {
   const auto& rows = d_transform.rows;
@@ -68,9 +70,13 @@ A2P_HD void finish_joint_vjp(const PoseState& state, const JointTransform& d_tra
   gradient.rotmats[joint] += outer(-d_offset, state.chain.rest[joint]);
   gradient.rest[joint] = -(transpose(state.chain.rotmats[joint]) * d_offset);
   gradient.positions[joint] = d_offset;
-  const float* feature = d_pose_feature + 9 * (joint - 1);
-  gradient.local[joint] =
-      joint == 0 ? Mat3<float>{} : Mat3<float>{{vec3_at(feature), vec3_at(feature + 3), vec3_at(feature + 6)}};
+  gradient.local[joint] = joint == 0 ? Mat3<float>{} : mat3_at(d_pose_feature + 9 * (joint - 1));
+}
+
+// Returns how the joint's rest position depends on one beta.
+A2P_HD Vec3<float> rest_direction(const JointsView& joints, int joint, int beta) noexcept {
+  const float* directions = joints.joint_shapedirs + 3 * joint * kBetaCount + beta;
+  return {directions[0], directions[kBetaCount], directions[2 * kBetaCount]};
 }
 
 }  // namespace a2p

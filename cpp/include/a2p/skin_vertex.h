@@ -1,23 +1,9 @@
 // Skinning of one vertex of a block, forward and backward. See a2p/skinning_blocks.h for the layout.
 #pragma once
-#include "a2p/hand_sizes.h"
 #include "a2p/skinning_blocks.h"
 #include "a2p/vec3.h"
 
 namespace a2p {
-
-// Where a block's parts start among its lanes.
-struct BlockColumns {
-  const SkinningLanes* shape;    // x, y, z for each beta; the template's stand before it
-  const SkinningLanes* pose;     // x, y, z for each of the 9 entries of each pose joint
-  const SkinningLanes* weights;  // one for each skin joint
-};
-
-A2P_HD BlockColumns columns_of(const SkinningBlock& block, const SkinningLanes* lanes) noexcept {
-  const SkinningLanes* shape = lanes + block.first_lanes + 3;
-  const SkinningLanes* pose = shape + 3 * kBetaCount;
-  return {shape, pose, pose + 27 * block.pose_joint_count};
-}
 
 A2P_HD Vec3<float> column_at(const SkinningLanes* column, int lane) noexcept {
   return {column[0].lane[lane], column[1].lane[lane], column[2].lane[lane]};

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "a2p/isa.h"
-#include "a2p/kinematics.h"
+#include "a2p/pose_state.h"
 #include "a2p/skinning_blocks.h"
 
 namespace a2p {
@@ -59,13 +59,7 @@ class SkinningModel {
   std::int64_t vertex_count() const noexcept { return vertex_count_; }
   std::span<const SkinningBlock> blocks() const noexcept { return blocks_; }
   const SkinningLanes* lanes() const noexcept { return lanes_.data(); }
-  const std::int32_t* parents() const noexcept { return parents_; }
-
-  // Returns where joint `joint` is before posing.
-  Vec3<float> rest_joint(int joint, const float* betas) const noexcept;
-
-  // Adds d loss / d betas through the rest joints.
-  void rest_joint_vjp(int joint, const Vec3<float>& d_rest, float* d_betas) const noexcept;
+  JointsView joints() const noexcept { return {joint_template_, joint_shapedirs_, parents_}; }
 
  private:
   std::int64_t vertex_count_;
@@ -76,12 +70,9 @@ class SkinningModel {
   float joint_shapedirs_[3 * kJointCount * kBetaCount];
 };
 
-// What one hand's parameters become before any vertex is visited.
+// What posing one hand leaves for the vjp.
 struct SkinningState {
-  Vec3<float> rotvecs[kJointCount];
-  JointChain<float> chain;
-  float pose_feature[kPoseFeatureCount];   // local rotmats minus identity, wrist left out
-  JointTransform transforms[kJointCount];  // from rest to posed, transl included
+  PoseState pose;
   SkinningLanes* rest = nullptr;  // (block, 3) memory of the caller for what the vjp would else compute again, or null
 };
 

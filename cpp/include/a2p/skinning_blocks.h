@@ -2,6 +2,9 @@
 #pragma once
 #include <cstdint>
 
+#include "a2p/hand_sizes.h"
+#include "a2p/host_device.h"
+
 namespace a2p {
 
 // One float for each vertex of a block.
@@ -22,6 +25,19 @@ struct SkinningBlock {
   std::int8_t skin_joints[16] = {};                   // each joint with a weight here
   std::int32_t vertices[SkinningLanes::kCount] = {};  // where each lane's vertex stands in the model
 };
+
+// Where a block's parts start among the lanes; the template's stand before those of the shape.
+struct BlockColumns {
+  const SkinningLanes* shape;    // x, y, z for each beta
+  const SkinningLanes* pose;     // x, y, z for each of the 9 entries of each pose joint
+  const SkinningLanes* weights;  // one for each skin joint
+};
+
+A2P_HD BlockColumns columns_of(const SkinningBlock& block, const SkinningLanes* lanes) noexcept {
+  const SkinningLanes* shape = lanes + block.first_lanes + 3;
+  const SkinningLanes* pose = shape + 3 * kBetaCount;
+  return {shape, pose, pose + 27 * block.pose_joint_count};
+}
 
 // The motion of one joint: rows of x -> rotmat x + translation.
 struct JointTransform {

@@ -1,6 +1,5 @@
 #include "cpu/skinning_kernel.h"
 
-#include "a2p/hand_sizes.h"
 #include "cpu/simd.h"
 
 namespace a2p::A2P_ISA_NAMESPACE {
@@ -26,23 +25,10 @@ struct Points {
   }
 }
 
-// Where a block's parts start among its lanes.
-struct BlockLanes {
-  const SkinningLanes* shape;
-  const SkinningLanes* pose;
-  const SkinningLanes* weights;
-};
-
-[[gnu::always_inline]] inline BlockLanes lanes_of(const SkinningBlock& block, const SkinningLanes* lanes) noexcept {
-  const SkinningLanes* shape = lanes + block.first_lanes + 3;
-  const SkinningLanes* pose = shape + 3 * kBetaCount;
-  return {shape, pose, pose + 27 * block.pose_joint_count};
-}
-
 // Returns the block's vertices before skinning. Two running sums hide the latency of the additions.
 [[gnu::always_inline]] inline Points deform(const SkinningBlock& block, const SkinningLanes* lanes, const float* betas,
                                             const float* pose_feature) noexcept {
-  const BlockLanes at = lanes_of(block, lanes);
+  const BlockColumns at = columns_of(block, lanes);
   Points even{}, odd{};
   add_column(at.shape - 3, 1.0F, even);
   for (int beta = 0; beta < kBetaCount; beta += 2) {
@@ -161,7 +147,7 @@ void skin_blocks(const SkinningBlock* blocks, std::int64_t block_count, const Sk
     const SkinningBlock& block = blocks[i];
     const Points rest = deform(block, lanes, betas, pose_feature);
     if (kept_rest != nullptr) keep(rest, kept_rest + 3 * i);
-    const SkinningLanes* weights = lanes_of(block, lanes).weights;
+    const SkinningLanes* weights = columns_of(block, lanes).weights;
     SkinningLanes skinned[3];
     for (int part = 0; part < kParts; ++part) {
       const BlendedTransform blended = blend(block, weights, transforms, part);
@@ -195,7 +181,7 @@ void skin_blocks_vjp(const SkinningBlock* blocks, std::int64_t block_count, cons
       }
     }
     if (is_zero) continue;
-    const BlockLanes at = lanes_of(block, lanes);
+    const BlockColumns at = columns_of(block, lanes);
     const Points rest = kept_rest != nullptr ? kept(kept_rest + 3 * i) : deform(block, lanes, betas, pose_feature);
     for (int part = 0; part < kParts; ++part) {
       const Floats point[3] = {rest.x[part], rest.y[part], rest.z[part]};

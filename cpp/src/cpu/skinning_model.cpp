@@ -111,22 +111,4 @@ SkinningModel::SkinningModel(const HandModelArrays& arrays)
   }
 }
 
-Vec3<float> SkinningModel::rest_joint(int joint, const float* betas) const noexcept {
-  float rest[3];
-  for (int axis = 0; axis < 3; ++axis) {
-    const float* directions = joint_shapedirs_ + (3 * joint + axis) * kBetaCount;
-    rest[axis] = joint_template_[3 * joint + axis];
-    for (int beta = 0; beta < kBetaCount; ++beta) rest[axis] += directions[beta] * betas[beta];
-  }
-  return {rest[0], rest[1], rest[2]};
-}
-
-void SkinningModel::rest_joint_vjp(int joint, const Vec3<float>& d_rest, float* d_betas) const noexcept {
-  const float* directions = joint_shapedirs_ + 3 * joint * kBetaCount;
-  for (int beta = 0; beta < kBetaCount; ++beta) {
-    d_betas[beta] += directions[beta] * d_rest.x + directions[kBetaCount + beta] * d_rest.y +
-                     directions[2 * kBetaCount + beta] * d_rest.z;
-  }
-}
-
 }  // namespace a2p

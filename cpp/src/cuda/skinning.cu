@@ -143,12 +143,6 @@ __device__ void sum_blocks(const HandBatch& batch, std::int64_t hand, Sums* halv
   __syncthreads();
 }
 
-__device__ void store_vec3(const Vec3<float>& value, float* memory) {
-  memory[0] = value.x;
-  memory[1] = value.y;
-  memory[2] = value.z;
-}
-
 // Carries the sums on to the parameters. `factor` is 1, or NaN where the pair has no answer.
 __device__ void sums_to_parameters(const HandBatch& batch, std::int64_t hand, const GradientSpace& space, float factor,
                                    const HandParametersView<float>& d_parameters) {
@@ -174,9 +168,7 @@ __device__ void sums_to_parameters(const HandBatch& batch, std::int64_t hand, co
   if (beta < 0 || beta >= kBetaCount) return;
   float total = sums.betas[beta];
   for (int other = 0; other < kJointCount; ++other) {
-    const float* directions = batch.model.joints.joint_shapedirs + 3 * other * kBetaCount + beta;
-    const Vec3<float> direction{directions[0], directions[kBetaCount], directions[2 * kBetaCount]};
-    total += dot(direction, space.chain->rest[other]);
+    total += dot(rest_direction(batch.model.joints, other, beta), space.chain->rest[other]);
   }
   d_parameters.betas[beta] = factor * total;
 }
