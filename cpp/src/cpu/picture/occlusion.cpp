@@ -1,5 +1,7 @@
 #include "cpu/picture/occlusion.h"
 
+#include "a2p/isa.h"
+#include "cpu/picture/occlusion_kernel.h"
 #include "cpu/picture/values.h"
 
 namespace a2p::picture {
@@ -58,30 +60,17 @@ bool reaches(const Sphere& sphere, const std::vector<Sphere>& spheres) noexcept 
   });
 }
 
-// Adds what a sphere hides from the points [begin, end), times the `share` of each: its solid angle weighted by the
-// cosine, softly cut at the horizon.
-void add_hidden(const Sphere& sphere, const float* share, std::size_t begin, std::size_t end, std::size_t count,
-                float* planes) noexcept {
-  const float* __restrict weight = share;
-  const float *x = planes, *y = x + count, *z = y + count, *nx = z + count, *ny = nx + count, *nz = ny + count;
-  float* __restrict sum = planes + 6 * count;
-  const float radius = sphere.radius, limit = kReach * kReach;
-  const Vec c = sphere.centre;
-  for (std::size_t i = begin; i < end; ++i) {
-    const float tx = c.x - x[i], ty = c.y - y[i], tz = c.z - z[i];
-    const float squared = tx * tx + ty * ty + tz * tz;
-    const float inverse = 1.0F / std::sqrt(std::max(squared, 1e-10F));
-    const float sine = std::min(radius * inverse, 1.0F);
-    const float cosine = (nx[i] * tx + ny[i] * ty + nz[i] * tz) * inverse;
-    const float part = std::min(std::max((cosine + sine) * (1.0F - 0.5F * sine), 0.0F), 1.0F);
-    const float near = squared < limit ? 1.0F : 0.0F;
-    sum[i] += near * weight[i - begin] * sine * sine * part;
-  }
+// Adds what a sphere hides from the points [begin, end), times the `share` of each.
+void add_hidden_by(const Sphere& sphere, const std::vector<float>& share, std::size_t begin, std::size_t end,
+                   std::size_t count, float* planes) noexcept {
+  const Hider hider{sphere.centre.x, sphere.centre.y, sphere.centre.z, sphere.radius, kReach};
+  A2P_DISPATCH(active_isa(), add_hidden, hider, share.data(), static_cast<std::int64_t>(begin),
+               static_cast<std::int64_t>(end), static_cast<std::int64_t>(count), planes);
 }
 
-// What is left of the sky where so much of it is hidden, counting what overlaps once.
-void write_open_share(const float* hidden, std::size_t count, float* share) noexcept {
-  for (std::size_t i = 0; i < count; ++i) share[i] = 1.0F / (1.0F + hidden[i] * (1.0F + 0.6F * hidden[i]));
+// Writes what is left of the sky for each of the points whose sums stand in the last of `planes`.
+void write_open_shares(const float* planes, std::size_t count, float* share) noexcept {
+  A2P_DISPATCH(active_isa(), write_open_share, planes + 6 * count, static_cast<std::int64_t>(count), share);
 }
 
 }  // namespace
@@ -101,24 +90,24 @@ void hide_sky(const Looks& looks, const Job& job, Workspace& workspace) {
     const auto hand = static_cast<std::size_t>(sphere.hand);
     const auto first = static_cast<std::size_t>(mesh.first_vertex[hand]);
     const auto last = static_cast<std::size_t>(mesh.last_vertex[hand]);
-    add_hidden(sphere, looks.hands[hand].other_bones[static_cast<std::size_t>(sphere.joint)].data(), first, last, count,
-               planes);
+    add_hidden_by(sphere, looks.hands[hand].other_bones[static_cast<std::size_t>(sphere.joint)], first, last, count,
+                  planes);
     const std::size_t other = 1 - hand;
     if (job.scene->wear[other].present != 0.0F && reaches(sphere, spheres)) {
-      add_hidden(sphere, workspace.whole.data(), static_cast<std::size_t>(mesh.first_vertex[other]),
-                 static_cast<std::size_t>(mesh.last_vertex[other]), count, planes);
+      add_hidden_by(sphere, workspace.whole, static_cast<std::size_t>(mesh.first_vertex[other]),
+                    static_cast<std::size_t>(mesh.last_vertex[other]), count, planes);
     }
   }
   mesh.sky.resize(count);
-  write_open_share(planes + 6 * count, count, mesh.sky.data());
+  write_open_shares(planes, count, mesh.sky.data());
 }
 
 void leave_sky_open(const std::vector<Sphere>& spheres, std::size_t count, Workspace& workspace) {
   workspace.whole.assign(count, 1.0F);
   float* planes = workspace.planes.data();
   std::fill_n(planes + 6 * count, count, 0.0F);
-  for (const Sphere& sphere : spheres) add_hidden(sphere, workspace.whole.data(), 0, count, count, planes);
-  write_open_share(planes + 6 * count, count, planes + 6 * count);
+  for (const Sphere& sphere : spheres) add_hidden_by(sphere, workspace.whole, 0, count, count, planes);
+  write_open_shares(planes, count, planes + 6 * count);
 }
 
 void set_other_bones(HandLook& look) {
