@@ -9,8 +9,6 @@ import argparse
 import json
 import time
 
-import numpy as np
-
 from a2p.data.duet import sample_pairs
 from a2p.data.duet_images import DuetImages, ImageSettings
 from a2p.native import core
@@ -18,11 +16,12 @@ from a2p.native import core
 
 def measure(images: DuetImages, count: int, batch: int) -> dict[str, object]:
     """Returns pictures a second of the clock and of the processor, and where the native time went."""
-    images.batch(np.arange(batch))
+    stream = images.stream(batch)
+    next(stream)
     stages: dict[str, float] = {}
     wall, processor = time.perf_counter(), time.process_time()
-    for first in range(batch, batch + count, batch):
-        images.batch(np.arange(first, first + batch))
+    for _ in range(0, count, batch):
+        next(stream)
         for stage, milliseconds in images.stages_ms.items():
             stages[stage] = stages.get(stage, 0.0) + milliseconds
     wall, processor = time.perf_counter() - wall, time.process_time() - processor

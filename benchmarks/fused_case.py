@@ -29,9 +29,12 @@ def with_gradient(parameters: HandParameters) -> HandParameters:
 
 
 class FusedCase:
-    """Pairs of hands that reach into each other, one evaluated at a call."""
+    """Pairs of hands that reach into each other, one evaluated at a call; they are cut out of the batch beforehand."""
 
     def __init__(self, hands: ReachingHands) -> None:
+        rows = range(len(hands.right.betas))
+        self.pairs = [(hands.right[row : row + 1], hands.left[row : row + 1]) for row in rows]
+        self.arrays = [tuple(_arrays(hand) for hand in pair) for pair in self.pairs]
         self.hands = hands
         self.step = FusedPenetration(*hands.models)
         self.native_step = core.FusedStep(
@@ -40,13 +43,11 @@ class FusedCase:
 
     def pair(self, turn: int) -> tuple[HandParameters, HandParameters]:
         """Returns the parameters of a pair, counted round and round, as a batch of one."""
-        row = turn % len(self.hands.right.betas)
-        return self.hands.right[row : row + 1], self.hands.left[row : row + 1]
+        return self.pairs[turn % len(self.pairs)]
 
     def native(self, turn: int = 0) -> object:
         """The compiled function, given arrays."""
-        right, left = ([tensor.numpy() for tensor in tensors_of(hand)] for hand in self.pair(turn))
-        return self.native_step(tuple(right), tuple(left), threads=1)
+        return self.native_step(*self.arrays[turn % len(self.arrays)], threads=1)
 
     def fused(self, turn: int = 0) -> object:
         """FusedPenetration, as a user calls it."""
@@ -60,6 +61,10 @@ class FusedCase:
         loss = vertex_collisions(vertices[0], vertices[1], faces[0], faces[1], backend="reference").loss.sum()
         inputs = [*tensors_of(leaves[0]), *tensors_of(leaves[1])]
         return torch.autograd.grad(loss, inputs, allow_unused=True)
+
+
+def _arrays(parameters: HandParameters) -> tuple[np.ndarray, ...]:
+    return tuple(tensor.numpy() for tensor in tensors_of(parameters))
 
 
 def _native(model: HandModel):

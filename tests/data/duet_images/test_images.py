@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import fields, replace
 
 import numpy as np
@@ -163,6 +164,8 @@ def test_a_stream_goes_through_the_sequence_and_workers_share_it(
     second_worker = images.stream(4, first=4, step=2)
     np.testing.assert_array_equal(next(second_worker).rgb, batch.rgb[4:8])
     np.testing.assert_array_equal(next(second_worker).rgb, batch.rgb[12:16])
+    second_worker.close()
+    assert not any(thread.name.startswith("a2p-plan") for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize(

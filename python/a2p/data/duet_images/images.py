@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -125,7 +127,12 @@ class DuetImages:
         """Returns the pictures of these indices."""
         if len(indices) == 0 or indices.min() < 0:
             raise ConfigError("indices must be at least one, none below 0.")
-        plan = _rows([self._plan(int(block)) for block in np.unique(indices // BLOCK)], indices)
+        return self._render(self._planned(indices))
+
+    def _planned(self, indices: Int64[np.ndarray, " b"]) -> _Plan:
+        return _rows([self._plan(int(block)) for block in np.unique(indices // BLOCK)], indices)
+
+    def _render(self, plan: _Plan) -> DuetImageBatch:
         size = self.settings.size_px
         pictures = self.renderer.render(
             plan.scenes, plan.rendered, plan.seeds, width=size, height=size, threads=self.threads
@@ -134,14 +141,25 @@ class DuetImages:
         return _mirrored(_labelled(plan, pictures), plan.crops.mirror)
 
     def stream(self, batch_size: int, *, first: int = 0, step: int = 1) -> Iterator[DuetImageBatch]:
-        """Yields batches for ever, from index `first` on; a worker of several takes every `step`-th one."""
+        """Yields batches for ever, from index `first` on; a worker of several takes every `step`-th one.
+
+        While one batch is rendered, which holds no lock of Python's, a thread plans the next.
+        """
         if batch_size < 1 or first < 0 or step < 1:
             raise ConfigError(
                 f"batch_size and step must be at least 1 and first at least 0; got {batch_size}, {step}, {first}."
             )
-        while True:
-            yield self.batch(np.arange(first, first + batch_size))
-            first += step * batch_size
+        starts = count(first, step * batch_size)
+        with ThreadPoolExecutor(1, thread_name_prefix="a2p-plan") as planner:
+
+            def submit() -> Future[_Plan]:
+                start = next(starts)
+                return planner.submit(self._planned, np.arange(start, start + batch_size))
+
+            following = submit()
+            while True:
+                plan, following = following.result(), submit()
+                yield self._render(plan)
 
     def _make_plan(self, block: int) -> _Plan:
         indices = np.arange(block * BLOCK, (block + 1) * BLOCK)
