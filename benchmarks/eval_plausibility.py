@@ -10,10 +10,12 @@ a last one for both writes the table.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -96,11 +98,12 @@ class HeldOut:
         return sample_errors(*two), sample_plausibility(meshes[0], topologies, meshes[1])
 
 
-def evaluate(method: Method, held_out: HeldOut, cache: Path, limit: int) -> dict[str, float]:
+def evaluate(method: Method, make: Callable[[], HeldOut], cache: Path, limit: int) -> dict[str, float]:
     """Returns a method's figures on the first `limit` estimates, from the cache if they are there."""
     if cache.is_file():
         stored: dict[str, float] = json.loads(cache.read_text())
         return stored
+    held_out = make()
     errors, plausible = [], []
     count = min(limit, len(held_out.estimates))
     for start in range(0, count, CHUNK):
@@ -179,7 +182,7 @@ def main() -> None:
     parts = {"methods": (methods, options.count), "ablations": (ablations, options.ablation_count)}
     for part, (make, count) in ((name, parts[name]) for name in options.parts):
         for kind in options.kinds:
-            held_out = HeldOut.make(options.pairs, kind, options.first, count)
+            held_out = functools.cache(functools.partial(HeldOut.make, options.pairs, kind, options.first, count))
             for name, method in make(options.weights).items():
                 if options.only and not any(word in name for word in options.only):
                     continue

@@ -143,3 +143,11 @@ def test_a_pair_settles_near_where_it_came_out_before(refiner: Refiner) -> None:
     # It goes on towards the estimate, no farther away.
     before, after = (float((end[1].transl - left.transl).norm()) for end in (start, settled))
     assert after <= before + 1e-3
+
+
+def test_pairs_are_drawn_unless_the_descent_is_asked_for() -> None:
+    assert Refiner(MODELS).method == "diffusion"
+    right, left = (hand[0] for hand in stacked_near_pairs(MODELS, 1))
+    drawn, parted = (one(right, left)[2] for one in (Refiner(MODELS), Refiner(MODELS, method="descent")))
+    assert drawn.pairs[0].is_drawn
+    assert not parted.pairs[0].is_drawn

@@ -15,7 +15,7 @@ EVIDENCE = PairEvidence(camera=Camera(1000.0, 1000.0, 500.0, 500.0))
 
 @pytest.fixture(scope="module")
 def refiner() -> Refiner:
-    return Refiner()
+    return Refiner(method="descent")
 
 
 def _apart(refiner: Refiner) -> tuple[HandParameters, HandParameters]:

@@ -52,7 +52,7 @@ class DiffusionConfig:
     """
     projection: ProjectionConfig | None = field(default_factory=ProjectionConfig)
     """The final projection, which takes the last step's guidance further; None for none."""
-    allowed_shift_m: float = 4e-3
+    allowed_shift_m: float = 3e-3
     """Mean shift of seen keypoints across their viewing rays beyond which what was drawn is not the hands seen."""
     trusted_errors: float = 4.5
     """Draws no farther from the estimate are taken as they are, others only where they are nearer to it than what the

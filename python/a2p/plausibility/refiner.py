@@ -37,7 +37,7 @@ RefineMethod: TypeAlias = Literal["diffusion", "descent"]
 """How pairs are made plausible: drawn from the learned model of two hands, or moved apart at the least cost."""
 
 
-DEFAULT_METHOD: RefineMethod = "descent"
+DEFAULT_METHOD: RefineMethod = "diffusion"
 """What measures better."""
 
 

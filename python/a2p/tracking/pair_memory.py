@@ -36,15 +36,13 @@ class PairConfig:
     """For so long all draws must have been of use, or none, before draws are followed, or no longer."""
     retry_s: float = 0.2
     """While draws are not followed, one is tried so often."""
-    near_mm: float = 15.0
-    """A draw that moves a hand so much farther than the change that goes on is of no use."""
     least_rad: float = 2e-3
     """A change that is taken back is dropped when it turns no joint farther than this ..."""
     least_mm: float = 0.2
     """... and moves no hand farther than this."""
 
     def __post_init__(self) -> None:
-        for name in ("apart_mm", "apart_s", "switch_s", "retry_s", "near_mm", "least_rad", "least_mm"):
+        for name in ("apart_mm", "apart_s", "switch_s", "retry_s", "least_rad", "least_mm"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be positive; got {getattr(self, name)}. Leave it out for the default.")
 
@@ -135,12 +133,9 @@ class PairMemory:
         """
         if self._draws.is_due(dt_s):
             found = refiner.drawn(*hands, evidence=evidence)
-            change = None if found is None else PairPose.of(*found).since(pose)
-            farther = 0.0 if change is None else 1e3 * float((change.moves - self._last.moves).norm(dim=-1).max())
-            useful = change if farther <= self.config.near_mm else None
-            self._draws.note(useful is not None)
+            self._draws.note(found is not None)
             if self._draws.are_followed:
-                return useful or self._last
+                return self._last if found is None else PairPose.of(*found).since(pose)
         found = refiner.settled(*hands, pose.changed(self._last).parameters(), evidence=evidence)
         return PairPose.of(*found).since(pose)
 
