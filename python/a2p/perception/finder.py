@@ -126,9 +126,8 @@ class HandFinder:
     def _behind(self, image: Pixels, front: Reading) -> list[Reading]:
         """Returns the hand, if any, that shows where one was found once that one is painted over."""
         hidden = np.asarray(without_hand(Image.fromarray(image), front.keypoints_2d))
-        candidates = self._search.around(hidden, window_around(front.keypoints_2d))
-        likely = [candidate for candidate in candidates[:2] if may_be_partner(candidate)]
-        found = partner(front, self._glances(hidden, likely, 2))
+        candidates = self._search.around(hidden, window_around(front.keypoints_2d), may_be_partner)
+        found = partner(front, self._glances(hidden, candidates[:2], 2))
         return [self._reader.study(hidden, reading, crowded=True) for reading in found]
 
 

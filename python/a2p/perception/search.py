@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
@@ -60,9 +60,16 @@ class PalmSearch:
             palms = self._look(image, _tiles(width, height))
         yield _candidates(palms, max_hands)
 
-    def around(self, image: Pixels, window: Crop) -> list[Candidate]:
-        """Returns a candidate for each palm in a window, best first."""
-        return [_candidate(group) for group in clusters(self._look(image, [window]))]
+    def around(self, image: Pixels, window: Crop, is_worth: Callable[[Candidate], bool]) -> list[Candidate]:
+        """Returns the candidates in a window that are worth reading, best first.
+
+        Where one is seen upright, looks turned by an eighth both ways make its place surer.
+        """
+        palms = self._look(image, [window])
+        if not any(is_worth(_candidate([palm])) for palm in palms):
+            return []
+        palms += self._look(image, [window.turned(_EIGHTH_TURN), window.turned(-_EIGHTH_TURN)])
+        return list(filter(is_worth, map(_candidate, clusters(palms))))
 
     def _look(self, image: Pixels, windows: list[Crop]) -> list[Palm]:
         """Returns the palms in each window, the best of the first window first."""
