@@ -29,7 +29,7 @@ _METHODS_OF_TABLE: dict[int, tuple[str, ...]] = {
     2: ("full",),
     3: ("aligned", "full"),
     4: ("aligned", "full"),
-    5: ("aligned", "full", "diffusion"),
+    5: ("aligned", "full", "descent"),
 }
 
 
