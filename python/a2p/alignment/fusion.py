@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from a2p.alignment.batch import by_hand
 from a2p.alignment.encoder import FeatureMaps
 from a2p.errors import ConfigError, ShapeError
+from a2p.initial_numbers import draw_normal
 
 Prior: TypeAlias = Literal["keypoints", "segmentation", "depth"]
 PRIORS: tuple[Prior, ...] = get_args(Prior)
@@ -114,7 +115,11 @@ class FusionTransformer(nn.Module):
 
     def __init__(self, *, width: int, heads: int, layers: int, cross_layers: int, token_count: int) -> None:
         super().__init__()
-        self.place = nn.Parameter(_sines(token_count, width) + 0.02 * torch.randn(2, token_count, width))
+        self.place = nn.Parameter(torch.empty(2, token_count, width))
+        draw_normal(self.place, 0.02)
+        if not self.place.is_meta:
+            with torch.no_grad():
+                self.place.add_(_sines(token_count, width))
         self.layers = nn.ModuleList([AttentionLayer(width, heads) for _ in range(layers)])
         self.cross_layers = nn.ModuleList([AttentionLayer(width, heads, crosses=True) for _ in range(cross_layers)])
         self.norm = nn.LayerNorm(width)
@@ -157,12 +162,12 @@ class AttentionLayer(nn.Module):
         self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
         self.out = nn.Linear(width, width)
         self.forward_in, self.forward_out = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
-        nn.init.normal_(self.query.weight, std=width**-0.5)
+        draw_normal(self.query.weight, width**-0.5)
         with torch.no_grad():
             self.key_value.weight[:width] = self.query.weight
             self.key_value.bias[:width] = self.query.bias
         for last in (self.out, self.forward_out):
-            nn.init.normal_(last.weight, std=0.5 * width**-0.5)
+            draw_normal(last.weight, 0.5 * width**-0.5)
             nn.init.zeros_(last.bias)
 
     def forward(

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from a2p.alignment.encoder import FeatureMaps
+from a2p.initial_numbers import draw_normal
 
 KEYPOINTS, ROTATIONS, BETAS = 21, 16, 10
 DEPTH_RANGE_M = 0.3
@@ -116,11 +117,11 @@ class ParameterHead(nn.Module):
         self.root, self.pose = nn.Linear(read, 6), nn.Linear(read, 6 * (ROTATIONS - 1))
         self.betas, self.camera = nn.Linear(width, BETAS), nn.Linear(width, 3)
         for layer in (self.root, self.pose):
-            nn.init.normal_(layer.weight, std=1e-3)
+            draw_normal(layer.weight, 1e-3)
             with torch.no_grad():
-                layer.bias.copy_(torch.tensor(_IDENTITY_ROT6D).repeat(layer.out_features // 6))
+                layer.bias.copy_(torch.tensor(_IDENTITY_ROT6D * (layer.out_features // 6)))
         for layer in (self.betas, self.camera):
-            nn.init.normal_(layer.weight, std=1e-3)
+            draw_normal(layer.weight, 1e-3)
             nn.init.zeros_(layer.bias)
 
     def forward(

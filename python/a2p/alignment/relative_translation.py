@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from a2p.alignment.batch import by_hand
 from a2p.alignment.encoder import residual_stage
 from a2p.alignment.regressor import DEPTH_RANGE_M, KEYPOINTS, cell_centres, sample_at
+from a2p.initial_numbers import draw_normal
 
 UNION_SCALE = 1.2
 """How much the box around both hands is enlarged."""
@@ -54,7 +55,8 @@ class VolumeRelative(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mix = nn.Parameter(0.05 * torch.randn(64, 2 * KEYPOINTS, _CELLS))
+        self.mix = nn.Parameter(torch.empty(64, 2 * KEYPOINTS, _CELLS))
+        draw_normal(self.mix, 0.05)
         self.norm = nn.BatchNorm2d(64)
         self.late = nn.Sequential(residual_stage(64, 128), residual_stage(128, 256), residual_stage(256, 512))
         self.read = nn.Linear(2 * 512 + 1, 3)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from a2p.errors import ConfigError
+from a2p.initial_numbers import draw_normal
 from a2p.plausibility.pair_numbers import JOINT_FEATURES, PAIR_FEATURES, PairCondition, PairNumbers, PairParts
 from a2p.plausibility.schedule import NOISING_STEPS, NoiseSchedule
 
@@ -84,16 +85,19 @@ class Denoiser(nn.Module):
         self.config = config
         for name in ("mean", "deviation", "error_mean", "error_deviation"):
             self.register_buffer(name, getattr(normalisation, name).float().clone())
-        alpha_bar = NoiseSchedule.cosine(config.noising_steps).alpha_bar.float()
-        self.register_buffer("alpha_bar", alpha_bar, persistent=False)
         width, group = config.width, config.joints_per_token
-        self.register_buffer("frequencies", _frequencies(width), persistent=False)
+        with torch.device("cpu"):  # computed even where the network is to have shapes alone
+            alpha_bar = NoiseSchedule.cosine(config.noising_steps).alpha_bar.float()
+            frequencies = _frequencies(width)
+        self.register_buffer("alpha_bar", alpha_bar, persistent=False)
+        self.register_buffer("frequencies", frequencies, persistent=False)
         self.time = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.embed_joints = nn.Linear(group * (12 + JOINT_FEATURES), width)
         self.embed_wrists = nn.Linear(12 + JOINT_FEATURES + 20, width)
         self.embed_pair = nn.Linear(6 + PAIR_FEATURES, width)
         tokens = 2 * (15 // group + 1) + 1
-        self.places = nn.Parameter(0.02 * torch.randn(tokens, width))
+        self.places = nn.Parameter(torch.empty(tokens, width))
+        draw_normal(self.places, 0.02)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(width)
         self.read_joints = nn.Linear(width, group * 6)
