@@ -10,7 +10,7 @@ import torch
 
 from a2p.alignment.batch import COVER, MEANT_HAND, OTHER_HAND, AlignmentBatch
 from a2p.alignment.losses import AlignmentLossWeights
-from a2p.alignment.weights import load_alignment, read_origin
+from a2p.alignment.weights import load_alignment, read_origin, weights_hash
 from a2p.data.duet_images import DuetImages, ImageSettings
 from a2p.data.duet_images.settings import CameraSettings
 from a2p.errors import ConfigError, DataError
@@ -107,6 +107,29 @@ def test_run_on_a_plateau_can_be_made_shorter_and_then_falls() -> None:
 def test_run_goes_on_with_other_steps(tmp_path: Path) -> None:
     assert train(replace(RECIPE, steps=1), tmp_path, device="cpu") == 1
     assert train(replace(RECIPE, steps=2), tmp_path, device="cpu") == 2
+
+
+def test_run_begins_from_weights_and_says_so(tmp_path: Path) -> None:
+    train(RECIPE, tmp_path / "first", device="cpu", max_seconds=0.0)
+    first = tmp_path / "first" / WEIGHTS
+    recipe = replace(RECIPE, start=str(first), learning_rate=1e-12)
+    train(recipe, tmp_path / "second", device="cpu", max_seconds=0.0)
+    begun, gone_on = (load_alignment(tmp_path / name / WEIGHTS).state_dict() for name in ("first", "second"))
+    assert all(torch.equal(begun[name], gone_on[name]) for name in begun)
+    said = read_origin(tmp_path / "second" / WEIGHTS).data
+    assert said == f"rendered duet pictures, begun from weights {weights_hash(first)[:12]} of 0 pictures"
+    with pytest.raises(ConfigError, match="must have its configuration"):
+        train(replace(recipe, network=replace(small(), sampled=12)), tmp_path / "third", device="cpu")
+
+
+def test_source_shows_as_many_hands_as_it_says() -> None:
+    worker = Worker(0, 1, torch.device("cpu"))
+    recipe = replace(RECIPE, batch=16, sources=(PictureSource(contact=0.0, single=1.0, hand_crop=1.0, union_crop=0.0),))
+    pictures = TrainingPictures(recipe, worker, pairs=None)
+    try:
+        assert pictures.made(0).given.present.sum(1).max() == 1
+    finally:
+        pictures.close()
 
 
 def test_networks_trained_together_are_those_trained_alone(tmp_path: Path) -> None:
@@ -236,7 +259,7 @@ def test_target_channels_frame_their_hands(models: HandPair) -> None:
     assert float(found.given.target[:, :, 1][alone.flip(1)].sum()) == 0.0
 
 
-@pytest.mark.parametrize("name", ["ablation_cpu", "ablation_gpu", "compact_cpu", "compact_gpu", "paper_gpu"])
+@pytest.mark.parametrize("name", ["ablation_cpu", "ablation_gpu", "compact_cpu", "compact_cpu_on", "compact_gpu", "paper_gpu"])
 def test_packaged_recipes_are_valid(name: str) -> None:
     recipe = AlignmentTraining.packaged(name)
     assert recipe.rate(0) < recipe.rate(recipe.warm_up) == recipe.learning_rate
@@ -244,7 +267,7 @@ def test_packaged_recipes_are_valid(name: str) -> None:
 
 
 def test_recipes_with_mistakes_are_refused(tmp_path: Path) -> None:
-    known = "ablation_cpu, ablation_gpu, compact_cpu, compact_gpu, paper_gpu"
+    known = "ablation_cpu, ablation_gpu, compact_cpu, compact_cpu_on, compact_gpu, paper_gpu"
     with pytest.raises(ConfigError, match=f"must be one of {known}"):
         AlignmentTraining.packaged("huge")
     for text, message in (
@@ -254,6 +277,7 @@ def test_recipes_with_mistakes_are_refused(tmp_path: Path) -> None:
         ('{"priors": []}', "none only for the teacher 'none'"),
         ('{"steps": 0}', "must be positive"),
         ('{"sources": [{"weight": 0.0}]}', "must be positive"),
+        ('{"start": "imagnet"}', "start must be imagenet"),
     ):
         (tmp_path / "r.json").write_text(text)
         with pytest.raises(ConfigError, match=message):

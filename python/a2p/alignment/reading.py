@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from os import PathLike
 
 import torch
@@ -20,7 +19,7 @@ from a2p.alignment.folding import fold_batch_norms
 from a2p.alignment.hand_chain import HandState
 from a2p.alignment.mirroring import crop_intrinsics_mirrored, mirrored_points, mirrored_rotmats
 from a2p.alignment.network import AlignmentNetwork
-from a2p.alignment.weights import load_alignment
+from a2p.alignment.weights import PACKAGED_WEIGHTS, load_alignment
 from a2p.arrays import Keypoints2D, Keypoints3D
 from a2p.camera import Camera
 from a2p.crew import Crew, default_threads
@@ -86,11 +85,7 @@ class NetworkReader:
         threads: int | None = None,
     ) -> None:
         """Loads `weights`, by default the packaged ones. `threads` encode crops side by side."""
-        if weights is None:
-            with as_file(files("a2p.alignment") / "assets" / "alignment_compact.safetensors") as packaged:
-                network = load_alignment(packaged)
-        else:
-            network = load_alignment(weights)
+        network = load_alignment(PACKAGED_WEIGHTS if weights is None else weights)
         fold_batch_norms(network)
         self.network: AlignmentNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._encode = compiled_encoders(network, Crew(threads or default_threads()))

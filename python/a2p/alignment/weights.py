@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
+from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from a2p.errors import WeightsError
 from a2p.weights_file import read_weights
 
 FORMAT = "a2p-alignment-1"
+PACKAGED_WEIGHTS = Path(str(files("a2p.alignment") / "assets" / "alignment_compact.safetensors"))
 _MAX_BYTES = 1024 * 2**20
 _TEACHERS_ONLY = "projection."
 _CHOICES = {
@@ -108,6 +110,11 @@ def read_origin(path: str | PathLike[str]) -> AlignmentOrigin:
         commit=metadata.get("commit", ""),
         samples=int(samples),
     )
+
+
+def weights_hash(path: str | PathLike[str]) -> str:
+    """Returns the hash of a file's weights that the file itself names."""
+    return _read(Path(path))[1].get("sha256", "")
 
 
 def _read(source: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -28,7 +28,7 @@ from a2p.errors import ConfigError
 from a2p.hand import HandModel
 from a2p.training.alignment_pictures import RunPictures
 from a2p.training.alignment_recipe import RECIPES, AlignmentTraining
-from a2p.training.alignment_start import hand_landmark_file, parameter_groups, start_encoders
+from a2p.training.alignment_start import hand_landmark_file, parameter_groups, start_network
 from a2p.training.picture_grid import save_grid
 from a2p.training.runs import WEIGHTS, Deadline, Worker, seed_of
 from a2p.training.trainer import Trainer
@@ -65,7 +65,7 @@ class AlignmentTrainer(Trainer):
             AlignmentNetwork(config).to(device=worker.device, memory_format=form)  # type: ignore[call-overload]
             for _ in range(2)
         )
-        start_encoders(self.network, recipe.start)
+        self._begun = start_network(self.network, recipe.start)
         self.criterion = AlignmentCriterion(HandModel.load("open", side="right"), recipe.loss).to(worker.device)
         groups = parameter_groups(self.network, recipe.encoder_rate)
         super().__init__(recipe, worker, self.network, self.averaged, groups=groups)
@@ -88,7 +88,8 @@ class AlignmentTrainer(Trainer):
 
     def write_weights(self, path: Path, recipe: str, commit: str, samples: int) -> None:
         """Writes the averaged network and where it comes from."""
-        save_alignment(self.averaged, path, AlignmentOrigin("rendered duet pictures", recipe, commit, samples))
+        data = ", ".join(filter(None, ("rendered duet pictures", self._begun)))
+        save_alignment(self.averaged, path, AlignmentOrigin(data, recipe, commit, samples))
 
     @torch.no_grad()
     def draw(self, folder: Path) -> None:

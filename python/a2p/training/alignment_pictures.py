@@ -18,7 +18,7 @@ from a2p.alignment.batch import AlignmentBatch, AlignmentInput, AlignmentLabels
 from a2p.data.duet import DuetPairs, load_shards
 from a2p.data.duet_images import DuetImages, ImageSettings
 from a2p.data.duet_images.renderer import PictureRenderer
-from a2p.data.duet_images.settings import CameraSettings
+from a2p.data.duet_images.settings import CameraSettings, PoseSettings
 from a2p.errors import ConfigError
 from a2p.hand import HandModel
 from a2p.training.alignment_recipe import AlignmentTraining, PictureSource
@@ -54,7 +54,8 @@ class TrainingPictures:
 
         def images(source: PictureSource, seed: int) -> DuetImages:
             camera = CameraSettings(hand_crop=source.hand_crop, union_crop=source.union_crop, mirror_left=False)
-            settings = ImageSettings(size_px=recipe.picture_px, camera=camera)
+            poses = PoseSettings(contact=source.contact, single=source.single)
+            settings = ImageSettings(size_px=recipe.picture_px, pose=poses, camera=camera)
             touching = shown if source.touching else None
             return DuetImages(settings, pairs=touching, renderer=renderer, seed=seed, threads=threads)
 

