@@ -34,6 +34,8 @@ from a2p.evaluation.procrustes import procrustes_aligned
 from a2p.perception import HandFinder, HandObservation
 from benchmarks.alignment_held_out import ALL_AXES, held_out_pictures, network_errors, pipeline_errors
 
+_BATCH = 16
+"""Pictures of the batch whose time is taken."""
 PARTS = ("held-out", "annotated", "interhand", "photos", "speed")
 
 
@@ -205,8 +207,11 @@ def print_speed(options: argparse.Namespace) -> None:
         torch.set_num_threads(threads)
         took = _best(lambda: reader(crops, windows, camera), options.repeat)
         print(f"| both hands of a picture, {threads} threads | {took:.1f} ms |")
-    print("\n| whole way | load | perception | alignment | plausibility | meshes | all, ms | pictures a second |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        "\n| whole way | load | perception | alignment | plausibility | meshes | all, ms | pictures a second "
+        "| in a batch |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, network in (("without network", False), ("with network", options.weights)):
         for refine in (False, True):
             reconstructor = a2p.Reconstructor(network=network, refine=refine)
@@ -215,7 +220,9 @@ def print_speed(options: argparse.Namespace) -> None:
             total = min(sum(run.values()) for run in runs)
             cells = " | ".join(f"{value:.1f}" for value in stages.values())
             label = f"{name}, {'with' if refine else 'without'} plausibility"
-            print(f"| {label} | {cells} | {total:.0f} | {1e3 / total:.1f} |", flush=True)
+            several = [picture] * _BATCH
+            each = _best(lambda several=several, of=reconstructor: of.batch(several), options.repeat // 4) / _BATCH
+            print(f"| {label} | {cells} | {total:.0f} | {1e3 / total:.1f} | {1e3 / each:.1f} |", flush=True)
 
 
 def _best(call, repeat: int) -> float:  # type: ignore[no-untyped-def]

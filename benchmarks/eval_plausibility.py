@@ -173,13 +173,15 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
     parser.add_argument("--parts", nargs="*", default=["methods", "ablations"], choices=["methods", "ablations"])
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--larger", type=Path, help="weights of the paper's size, for one more row")
     parser.add_argument("--out", type=Path, default=Path("docs/plausibility"))
     parser.add_argument("--cache", type=Path, default=Path("out/plausibility"))
     parser.add_argument("--only", nargs="*", help="parts of names of rows")
     options = parser.parse_args()
     digest = hashlib.sha256(options.weights.read_bytes()).hexdigest()[:10]
     report: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
-    parts = {"methods": (methods, options.count), "ablations": (ablations, options.ablation_count)}
+    rows = functools.partial(methods, larger=options.larger)
+    parts = {"methods": (rows, options.count), "ablations": (ablations, options.ablation_count)}
     for part, (make, count) in ((name, parts[name]) for name in options.parts):
         for kind in options.kinds:
             held_out = functools.cache(functools.partial(HeldOut.make, options.pairs, kind, options.first, count))

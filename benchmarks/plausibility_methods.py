@@ -23,7 +23,7 @@ from a2p.plausibility.pair import PairState, translated_depths
 from a2p.plausibility.projection import ProjectionConfig, project
 from a2p.plausibility.representation import PairCodec
 from a2p.plausibility.separation import cheapest_separation
-from a2p.plausibility.weights import load_denoiser
+from a2p.plausibility.weights import load_denoiser, read_origin
 
 Hands = tuple[HandParameters, HandParameters]
 Method = Callable[["Estimates"], Hands]
@@ -168,8 +168,8 @@ class VertexGuidance:
         return Collision(loss.detach() / 2, torch.stack(sides, dim=1), torch.zeros(len(loss)))
 
 
-def methods(weights: Path | None) -> dict[str, Method]:
-    """The rows of the table."""
+def methods(weights: Path | None, larger: Path | None = None) -> dict[str, Method]:
+    """The rows of the table; `larger` weights, those of the paper's size, have the last one."""
     models = HandModel.load_pair("open")
     denoiser = load_denoiser(weights)
     ours = DiffusionConfig()
@@ -189,6 +189,10 @@ def methods(weights: Path | None) -> dict[str, Method]:
         name = f"ours, {steps} step{'s' if steps > 1 else ''}"
         config = replace(ours, steps=steps)
         rows[name] = Refined(Refiner(models, method="diffusion", diffusion=config, weights=weights))
+    if larger is not None:
+        size = sum(parameter.numel() for parameter in load_denoiser(larger).parameters())
+        name = f"ours, 1 step, {1e-6 * size:.1f} M parameters, {int(read_origin(larger).samples):,} samples seen"
+        rows[name] = Refined(Refiner(models, method="diffusion", diffusion=ours, weights=larger))
     return rows
 
 

@@ -66,6 +66,29 @@ def test_equal_images_give_equal_results(reconstructor: a2p.Reconstructor, resul
             assert torch.equal(mine.vertices, theirs.vertices)
 
 
+def test_a_batch_is_what_calls_make_of_its_images_in_their_order(reconstructor: a2p.Reconstructor) -> None:
+    whole = np.array(Image.open(io.BytesIO(EXAMPLE.read_bytes())))
+    images = [
+        whole,
+        whole[:, ::-1],
+        np.full((240, 320, 3), 127, np.uint8),
+        whole[::2, ::2],
+        whole[:, : whole.shape[1] // 2],
+    ]
+    batch = reconstructor.batch(np.ascontiguousarray(image) for image in images)
+    for image, found in zip(images, batch, strict=True):
+        alone = reconstructor(np.ascontiguousarray(image))
+        assert [hand.handedness for hand in found.hands] == [hand.handedness for hand in alone.hands]
+        for mine, theirs in zip(found.hands, alone.hands, strict=True):
+            assert torch.equal(mine.vertices, theirs.vertices)
+    assert reconstructor.batch([]) == []
+
+
+def test_a_batch_with_an_image_that_cannot_be_read_raises_its_error(reconstructor: a2p.Reconstructor) -> None:
+    with pytest.raises(ImageError):
+        reconstructor.batch([EXAMPLE.read_bytes(), b"no image", EXAMPLE.read_bytes()])
+
+
 def test_an_image_without_hands_gives_an_empty_result_and_a_warning(reconstructor: a2p.Reconstructor) -> None:
     result = reconstructor(np.full((240, 320, 3), 127, np.uint8))
     assert result.hands == ()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import TypeVar
 
 ItemT = TypeVar("ItemT")
@@ -48,3 +50,26 @@ class Crew:
         if self._pool is None or len(items) < 2 or is_member():
             return [function(item) for item in items]
         return list(self._pool.map(function, items))
+
+    def stream(self, function: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> Iterator[ResultT]:
+        """Yields the results in the order of the items, of which a few more are taken than were yielded.
+
+        A single item, and a member's own call, run in place. What an item raises is raised in its turn; items that
+        have not begun by then are dropped.
+        """
+        rest = iter(items)
+        first = list(islice(rest, 2))
+        if self._pool is None or len(first) < 2 or is_member():
+            yield from map(function, chain(first, rest))
+            return
+        coming: deque[Future[ResultT]] = deque()
+        try:
+            for item in chain(first, rest):
+                coming.append(self._pool.submit(function, item))
+                if len(coming) > self.size:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            for future in coming:
+                future.cancel()

@@ -8,6 +8,7 @@ from typing import TypeAlias, Union
 
 from a2p.aligner import Aligner
 from a2p.camera import Camera
+from a2p.crew import Crew, default_threads
 from a2p.errors import BackendError
 from a2p.finisher import Finisher
 from a2p.hand import HandModel, HandPair
@@ -58,6 +59,7 @@ class Reconstructor:
         self.models = HandPair(*hand_model) if isinstance(hand_model, tuple) else HandModel.load_pair(str(hand_model))
         self._align = Aligner(self.models, max_hands=max_hands, detector=detector, fov_deg=fov_deg, network=network)
         self._finish = Finisher(self.models, refine=refine)
+        self._crew = Crew(default_threads())
 
     def __call__(
         self, image: ImageInput, *, boxes: Sequence[HandBox] | None = None, camera: Camera | None = None
@@ -76,8 +78,12 @@ class Reconstructor:
         return self._finish(self._align(image, boxes=boxes, camera=camera))
 
     def batch(self, images: Iterable[ImageInput]) -> list[Reconstruction]:
-        """Returns the reconstructions of several images, in their order."""
-        return [self(image) for image in images]
+        """Returns the reconstructions of several images, in their order: what a call makes of each, to the bit.
+
+        Each core works on a picture of its own, which is faster than all cores on one after the other. The first image
+        that cannot be read ends the batch with its error.
+        """
+        return list(self._crew.stream(self, images))
 
     def stream(
         self, frames: Iterable[ImageInput], *, camera: Camera | None = None, config: TrackingConfig | None = None

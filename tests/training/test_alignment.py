@@ -259,7 +259,9 @@ def test_target_channels_frame_their_hands(models: HandPair) -> None:
     assert float(found.given.target[:, :, 1][alone.flip(1)].sum()) == 0.0
 
 
-@pytest.mark.parametrize("name", ["ablation_cpu", "ablation_gpu", "compact_cpu", "compact_cpu_on", "compact_gpu", "paper_gpu"])
+@pytest.mark.parametrize(
+    "name", ["ablation_cpu", "ablation_gpu", "compact_cpu", "compact_cpu_on", "compact_gpu", "paper_gpu"]
+)
 def test_packaged_recipes_are_valid(name: str) -> None:
     recipe = AlignmentTraining.packaged(name)
     assert recipe.rate(0) < recipe.rate(recipe.warm_up) == recipe.learning_rate

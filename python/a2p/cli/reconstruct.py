@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import tyro
 
 from a2p.cli.exit_codes import EXIT_OK, EXIT_SOME_FAILED
+from a2p.crew import Crew, default_threads
 from a2p.errors import A2PError, ConfigError, OutputError
 
 if TYPE_CHECKING:
@@ -78,9 +79,10 @@ def _reconstruct(command: Reconstruct) -> int:
     reconstructor = Reconstructor(
         hand_model=command.hand_model, max_hands=command.max_hands, refine=command.refine, fov_deg=command.fov_deg
     )
+    stems = _stems(command.images)
+    going = Crew(default_threads()).stream(lambda each: _reconstruct_one(command, reconstructor, *each), stems)
     outcomes = []
-    for image, stem in _with_progress(_stems(command.images), quiet=command.json):
-        outcome = _reconstruct_one(command, reconstructor, image, stem)
+    for outcome in _with_progress(going, len(stems), quiet=command.json):
         if command.json:
             print(json.dumps(_summary(outcome)), flush=True)
         outcomes.append(outcome)
@@ -108,16 +110,16 @@ def _stems(images: Sequence[Path]) -> list[tuple[Path, str]]:
     return stems
 
 
-def _with_progress(items: list[tuple[Path, str]], *, quiet: bool) -> Iterator[tuple[Path, str]]:
-    """Yields the items; shows a bar on a terminal where there are several."""
+def _with_progress(outcomes: Iterator[_Outcome], count: int, *, quiet: bool) -> Iterator[_Outcome]:
+    """Yields the outcomes; shows a bar on a terminal where there are several."""
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    if quiet or len(items) == 1 or not console.is_terminal:
-        yield from items
+    if quiet or count == 1 or not console.is_terminal:
+        yield from outcomes
     else:
-        yield from track(items, description="reconstruct", console=console)
+        yield from track(outcomes, total=count, description="reconstruct", console=console)
 
 
 def _make_folder(folder: Path) -> None:

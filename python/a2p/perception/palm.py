@@ -85,11 +85,6 @@ class PalmDetector:
         ]
 
 
-def distance(a: Palm, b: Palm) -> float:
-    """Returns how far apart two palms are: the mean keypoint distance in units of the longer palm."""
-    return float(np.mean(np.linalg.norm(a.keypoints - b.keypoints, axis=-1))) / max(a.length, b.length, 1e-9)
-
-
 def clusters(palms: Sequence[Palm], *, max_distance: float = 0.35) -> list[list[Palm]]:
     """Returns the palms grouped by hand, the best group and in it the best palm first.
 
@@ -97,11 +92,17 @@ def clusters(palms: Sequence[Palm], *, max_distance: float = 0.35) -> list[list[
     wrists and knuckles do not coincide.
     """
     rest = sorted(palms, key=lambda palm: -palm.score)
+    if not rest:
+        return []
+    keypoints, lengths = np.stack([palm.keypoints for palm in rest]), np.array([palm.length for palm in rest])
+    left = np.arange(len(rest))
     groups = []
-    while rest:
-        like = [distance(rest[0], palm) <= max_distance for palm in rest[1:]]
-        groups.append([rest[0], *(palm for palm, near in zip(rest[1:], like, strict=True) if near)])
-        rest = [palm for palm, near in zip(rest[1:], like, strict=True) if not near]
+    while len(left):
+        apart = np.linalg.norm(keypoints[left] - keypoints[left[0]], axis=-1).mean(axis=-1)
+        like = apart <= max_distance * np.maximum(lengths[left], lengths[left[0]]).clip(min=1e-9)
+        like[0] = True
+        groups.append([rest[index] for index in left[like]])
+        left = left[~like]
     return groups
 
 
