@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from a2p.alignment.batch import COVER, MEANT_HAND, OTHER_HAND, AlignmentBatch
 from a2p.alignment.losses import AlignmentLossWeights
@@ -16,7 +17,7 @@ from a2p.data.duet_images.settings import CameraSettings
 from a2p.errors import ConfigError, DataError
 from a2p.hand import HandModel, HandPair
 from a2p.training.alignment import train, train_together
-from a2p.training.alignment_pictures import ParallelPictures, RunPictures, TrainingPictures
+from a2p.training.alignment_pictures import NO_FOLDERS, ParallelPictures, PictureFolders, RunPictures, TrainingPictures
 from a2p.training.alignment_recipe import AlignmentTraining, PictureSource
 from a2p.training.curves import save_curves
 from a2p.training.hand_crops import CropSettings, hand_crops
@@ -125,11 +126,28 @@ def test_run_begins_from_weights_and_says_so(tmp_path: Path) -> None:
 def test_source_shows_as_many_hands_as_it_says() -> None:
     worker = Worker(0, 1, torch.device("cpu"))
     recipe = replace(RECIPE, batch=16, sources=(PictureSource(contact=0.0, single=1.0, hand_crop=1.0, union_crop=0.0),))
-    pictures = TrainingPictures(recipe, worker, pairs=None)
+    pictures = TrainingPictures(recipe, worker)
     try:
         assert pictures.made(0).given.present.sum(1).max() == 1
     finally:
         pictures.close()
+
+
+def test_photos_lie_behind_hands_and_the_weights_say_so(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    Image.new("RGB", (400, 300), (0, 255, 0)).save(photos / "green.png")
+    worker = Worker(0, 1, torch.device("cpu"))
+    plain, before = TrainingPictures(RECIPE, worker), TrainingPictures(RECIPE, worker, PictureFolders(None, photos))
+    try:
+        crops = [pictures.made(0).given.crops for pictures in (plain, before)]
+        green = [float((2 * c[:, :, 1] - c[:, :, 0] - c[:, :, 2]).clamp(min=0).mean()) for c in crops]
+        assert green[1] > 2 * green[0]
+    finally:
+        plain.close()
+        before.close()
+    train(RECIPE, tmp_path / "run", device="cpu", max_seconds=0.0, backgrounds=photos)
+    assert read_origin(tmp_path / "run" / WEIGHTS).data == "rendered duet pictures, photos behind some (1)"
 
 
 def test_networks_trained_together_are_those_trained_alone(tmp_path: Path) -> None:
@@ -150,7 +168,7 @@ def test_networks_trained_together_are_those_trained_alone(tmp_path: Path) -> No
 def test_pictures_that_are_used_again_come_in_other_colours() -> None:
     recipe = replace(RECIPE, reuse=3, kept=2, steps=9)
     with Worker.joined("cpu") as worker:
-        pictures, single = RunPictures(recipe, worker, pairs=None), TrainingPictures(RECIPE, worker, pairs=None)
+        pictures, single = RunPictures(recipe, worker), TrainingPictures(RECIPE, worker)
         try:
             shown = [pictures.batch(step) for step in range(recipe.steps)]
             made = [single.made(number) for number in range(3)]
@@ -177,8 +195,8 @@ def test_networks_that_see_other_pictures_are_not_trained_together(tmp_path: Pat
 def test_processes_make_the_batches_that_a_thread_makes() -> None:
     recipe = replace(RECIPE, steps=3)
     with Worker.joined("cpu") as worker:
-        alone = TrainingPictures(recipe, worker, pairs=None)
-        together = ParallelPictures(recipe, worker, pairs=None, processes=2)
+        alone = TrainingPictures(recipe, worker)
+        together = ParallelPictures(recipe, worker, NO_FOLDERS, processes=2)
         try:
             for step in (1, 2):
                 expected, found = alone.made(step), together.batch(step)

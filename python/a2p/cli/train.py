@@ -18,9 +18,11 @@ class TrainAlignment:
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the run: checkpoint, weights, log, a picture of predictions."""
     recipe: str = "compact_cpu"
-    """compact_cpu, compact_gpu, ablation_cpu, ablation_gpu, paper_gpu, or a JSON file."""
+    """compact_cpu, compact_cpu_on, compact_gpu, ablation_cpu, ablation_gpu, paper_gpu, or a JSON file."""
     pairs: Path | None = None
     """Folder of pairs that `a2p data duet` made, for the pictures of hands that touch."""
+    backgrounds: Path | None = None
+    """Folder of photos to show behind hands; on Debian mate-backgrounds and gnome-backgrounds install such folders."""
     device: str = "auto"
     """cpu, cuda, or auto."""
     max_seconds: float | None = None
@@ -37,6 +39,7 @@ class TrainAlignment:
             recipe,
             self.out,
             pairs=self.pairs,
+            backgrounds=self.backgrounds,
             device=self.device,
             max_seconds=self.max_seconds,
             processes=self.processes,

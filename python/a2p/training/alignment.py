@@ -26,7 +26,7 @@ from a2p.alignment.teachers import Teacher, TogetherTeacher
 from a2p.alignment.weights import AlignmentOrigin, save_alignment
 from a2p.errors import ConfigError
 from a2p.hand import HandModel
-from a2p.training.alignment_pictures import RunPictures
+from a2p.training.alignment_pictures import PictureFolders, RunPictures
 from a2p.training.alignment_recipe import RECIPES, AlignmentTraining
 from a2p.training.alignment_start import hand_landmark_file, parameter_groups, start_network
 from a2p.training.picture_grid import save_grid
@@ -88,7 +88,8 @@ class AlignmentTrainer(Trainer):
 
     def write_weights(self, path: Path, recipe: str, commit: str, samples: int) -> None:
         """Writes the averaged network and where it comes from."""
-        data = ", ".join(filter(None, ("rendered duet pictures", self._begun)))
+        photos = f"photos behind some ({self.pictures.photo_count})" if self.pictures.photo_count else ""
+        data = ", ".join(filter(None, ("rendered duet pictures", photos, self._begun)))
         save_alignment(self.averaged, path, AlignmentOrigin(data, recipe, commit, samples))
 
     @torch.no_grad()
@@ -147,6 +148,7 @@ def train(
     out: Path,
     *,
     pairs: Path | None = None,
+    backgrounds: Path | None = None,
     device: str = "auto",
     max_seconds: float | None = None,
     processes: int = 0,
@@ -154,13 +156,20 @@ def train(
 ) -> int:
     """Trains, or goes on training, until the recipe's last step or for `max_seconds`; returns the steps taken so far.
 
-    `processes` render beside this one; with 0 a thread does, which is enough for a CPU.
+    `pairs` is a folder of duet pairs that touch, `backgrounds` one of photos to show behind hands. `processes` render
+    beside this one; with 0 a thread does, which is enough for a CPU.
 
     `out` receives the checkpoint, the averaged weights, a line of JSON for every `log_every` steps, and a picture of
     predictions.
     """
     steps = train_together(
-        {out: recipe}, pairs=pairs, device=device, max_seconds=max_seconds, processes=processes, commit=commit
+        {out: recipe},
+        pairs=pairs,
+        backgrounds=backgrounds,
+        device=device,
+        max_seconds=max_seconds,
+        processes=processes,
+        commit=commit,
     )
     return steps[out]
 
@@ -169,6 +178,7 @@ def train_together(
     recipes: Mapping[Path, AlignmentTraining],
     *,
     pairs: Path | None = None,
+    backgrounds: Path | None = None,
     device: str = "auto",
     max_seconds: float | None = None,
     processes: int = 0,
@@ -181,7 +191,7 @@ def train_together(
     deadline = Deadline(max_seconds)
     with Worker.joined(device) as worker:
         longest = max(recipes.values(), key=lambda recipe: recipe.steps)
-        pictures = RunPictures(longest, worker, pairs=pairs, processes=processes)
+        pictures = RunPictures(longest, worker, PictureFolders(pairs, backgrounds), processes=processes)
         try:
             trainers = {out: AlignmentTrainer(recipe, worker, pictures) for out, recipe in recipes.items()}
             going = {out: trainer.steps(out, deadline, commit) for out, trainer in trainers.items()}
@@ -200,6 +210,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--recipe", default="compact_cpu", help=f"a JSON file, or one of {RECIPES.name}")
     parser.add_argument("--pairs", type=Path, help="folder of duet pairs that touch")
+    parser.add_argument("--backgrounds", type=Path, help="folder of photos to show behind hands")
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--max-seconds", type=float, help="stop after so long; the same command goes on")
     parser.add_argument("--processes", type=int, default=0, help="that render; 0: a thread of this one, for a CPU")
@@ -210,6 +221,7 @@ def main() -> None:
         recipe,
         options.out,
         pairs=options.pairs,
+        backgrounds=options.backgrounds,
         device=options.device,
         max_seconds=options.max_seconds,
         processes=options.processes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from a2p.alignment.batch import AlignmentBatch, AlignmentInput, AlignmentLabels
 from a2p.data.duet import DuetPairs, load_shards
 from a2p.data.duet_images import DuetImages, ImageSettings
+from a2p.data.duet_images.photos import read_photos
 from a2p.data.duet_images.renderer import PictureRenderer
 from a2p.data.duet_images.settings import CameraSettings, PoseSettings
 from a2p.errors import ConfigError
@@ -33,6 +34,19 @@ _PICTURED = ("seed", "batch", "sources", "picture_px", "crops", "held_out", "reu
 """What of a recipe decides which pictures are made."""
 
 
+@dataclass(frozen=True)
+class PictureFolders:
+    """What pictures are made from that a2p does not bring."""
+
+    pairs: Path | None = None
+    """Duet pairs that touch."""
+    backgrounds: Path | None = None
+    """Photos, parts of which lie behind hands; see `read_photos`."""
+
+
+NO_FOLDERS = PictureFolders()
+
+
 class BatchSource(Protocol):
     """Whatever makes a run's batches in the order of its steps."""
 
@@ -46,11 +60,14 @@ class BatchSource(Protocol):
 class TrainingPictures:
     """The batches of a recipe, made ahead of time by a thread: batch k is the same however the run is sliced."""
 
-    def __init__(self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None, threads: int = 0) -> None:
+    def __init__(
+        self, recipe: AlignmentTraining, worker: Worker, folders: PictureFolders = NO_FOLDERS, *, threads: int = 0
+    ) -> None:
         self.recipe, self.worker = recipe, worker
         self._models = HandModel.load_pair()
-        renderer = PictureRenderer(self._models)
-        shown = _pairs(recipe, pairs)
+        photos = () if folders.backgrounds is None else read_photos(folders.backgrounds)
+        renderer = PictureRenderer(self._models, photos)
+        shown = _pairs(recipe, folders.pairs)
 
         def images(source: PictureSource, seed: int) -> DuetImages:
             camera = CameraSettings(hand_crop=source.hand_crop, union_crop=source.union_crop, mirror_left=False)
@@ -61,6 +78,7 @@ class TrainingPictures:
 
         self._sources = [images(source, source.seed) for source in recipe.sources]
         self._held_out = [images(source, source.seed + _HELD_OUT_SEED) for source in recipe.sources]
+        self.photo_count = len(photos)
         self._ahead: dict[int, Future[AlignmentBatch]] = {}
         self._maker = ThreadPoolExecutor(1)
 
@@ -110,8 +128,8 @@ class ParallelPictures:
     Each process renders on one thread. Batches are those of `TrainingPictures`.
     """
 
-    def __init__(self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None, processes: int) -> None:
-        self._recipe, self._worker, self._pairs, self._processes = recipe, worker, pairs, processes
+    def __init__(self, recipe: AlignmentTraining, worker: Worker, folders: PictureFolders, *, processes: int) -> None:
+        self._recipe, self._worker, self._folders, self._processes = recipe, worker, folders, processes
         self._next, self._batches = -1, iter(())  # type: int, Iterator[AlignmentBatch]
 
     def batch(self, step: int) -> AlignmentBatch:
@@ -128,7 +146,7 @@ class ParallelPictures:
     def _started(self, step: int) -> Iterator[AlignmentBatch]:
         return iter(
             DataLoader(
-                _Batches(self._recipe, self._worker, self._pairs),
+                _Batches(self._recipe, self._worker, self._folders),
                 batch_size=None,
                 sampler=range(step, self._recipe.steps),
                 num_workers=self._processes,
@@ -144,17 +162,24 @@ class RunPictures:
     colours and in any order. A run that goes on shows again what was made since then.
     """
 
-    def __init__(self, recipe: AlignmentTraining, worker: Worker, *, pairs: Path | None, processes: int = 0) -> None:
+    def __init__(
+        self, recipe: AlignmentTraining, worker: Worker, folders: PictureFolders = NO_FOLDERS, *, processes: int = 0
+    ) -> None:
         """With `processes` so many render beside this one; with 0 a thread does."""
         self.recipe, self._worker = recipe, worker
         rendered = replace(recipe, steps=-(-recipe.steps // recipe.reuse))
-        self._kept = TrainingPictures(rendered, worker, pairs=pairs)
+        self._kept = TrainingPictures(rendered, worker, folders)
         self._made: BatchSource = self._kept
         if processes > 0:
-            self._made = ParallelPictures(rendered, worker, pairs=pairs, processes=processes)
+            self._made = ParallelPictures(rendered, worker, folders, processes=processes)
         self._last: tuple[int, AlignmentBatch] | None = None
         self._shown: deque[AlignmentBatch] = deque(maxlen=recipe.kept)
         self._held_out: dict[tuple[int, int], AlignmentBatch] = {}
+
+    @property
+    def photo_count(self) -> int:
+        """How many photos lie behind hands."""
+        return self._kept.photo_count
 
     def suits(self, recipe: AlignmentTraining) -> bool:
         """Whether a network of this recipe is to see these pictures."""
@@ -209,14 +234,14 @@ def recoloured(batch: AlignmentBatch, generator: torch.Generator) -> AlignmentBa
 class _Batches(Dataset[AlignmentBatch]):
     """A process's own `TrainingPictures`, which it makes when it is first asked."""
 
-    def __init__(self, recipe: AlignmentTraining, worker: Worker, pairs: Path | None) -> None:
-        self._recipe, self._worker, self._pairs = recipe, replace(worker, device=torch.device("cpu")), pairs
+    def __init__(self, recipe: AlignmentTraining, worker: Worker, folders: PictureFolders) -> None:
+        self._recipe, self._worker, self._folders = recipe, replace(worker, device=torch.device("cpu")), folders
         self._pictures: TrainingPictures | None = None
 
     def __getitem__(self, step: int) -> AlignmentBatch:
         if self._pictures is None:
             torch.set_num_threads(1)
-            self._pictures = TrainingPictures(self._recipe, self._worker, pairs=self._pairs, threads=1)
+            self._pictures = TrainingPictures(self._recipe, self._worker, self._folders, threads=1)
         return self._pictures.made(step)
 
 
