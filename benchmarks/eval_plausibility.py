@@ -4,7 +4,7 @@
 
 PAIRS is a folder of `a2p data duet` whose pairs from `--first` on took no part in training. Figures of every row are
 kept in `--cache`; a run that was stopped goes on where it was. One run for each of `--kinds` at a time uses two cores;
-a last one for both writes the table.
+a last one for both writes the table, in which parts and rows that were not asked for stay as they were.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="parts of names of rows")
     options = parser.parse_args()
     digest = hashlib.sha256(options.weights.read_bytes()).hexdigest()[:10]
-    report: dict[str, dict[str, dict[str, dict[str, float]]]] = {}
+    report = kept_report(options.out, options.weights)
     rows = functools.partial(methods, larger=options.larger)
     parts = {"methods": (rows, options.count), "ablations": (ablations, options.ablation_count)}
     for part, (make, count) in ((name, parts[name]) for name in options.parts):
@@ -194,6 +194,15 @@ def main() -> None:
                 report.setdefault(part, {}).setdefault(kind, {})[name] = figures
                 print(table({f"{kind}: {name}": figures}).splitlines()[-1], flush=True)
     write(report, options.out, options.weights)
+
+
+def kept_report(out: Path, weights: Path) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    """Returns what `write` wrote of the same weights; parts and rows that are measured anew take its place."""
+    path = out / "results.json"
+    if not path.is_file():
+        return {}
+    stored: dict[str, dict[str, dict[str, dict[str, float]]]] = json.loads(path.read_text())
+    return stored if stored.pop("weights", None) == asdict(read_origin(weights)) else {}
 
 
 def write(report: dict[str, dict[str, dict[str, dict[str, float]]]], out: Path, weights: Path) -> None:
