@@ -41,7 +41,7 @@ class AlignmentOutput:
     wrist: Float[Tensor, "b 2 3"]
     """Place of the wrist joint in the camera frame, m."""
     keypoints_25d: Float[Tensor, "b 2 21 3"]
-    """x and y in units of the crop's side, and depth behind the wrist, m."""
+    """x and y in units of the crop's side, and depth behind the wrist along the ray through the crop's middle, m."""
     spread: Float[Tensor, "b 2 21"]
     """Standard deviation of the heat map that a keypoint was read from, in units of the crop's side."""
     log_heatmaps: Float[Tensor, "b 2 21 rows columns"]

@@ -204,7 +204,7 @@ class AlignmentNetwork(nn.Module):
             keypoints_25d=by_hand(reading.keypoints_25d),
             spread=by_hand(reading.spread),
             log_heatmaps=by_hand(reading.log_heatmaps),
-            relative_translation=both_sides(answers),
+            relative_translation=both_sides(answers, view),
             alignment_features=by_hand(aligned),
             prior_features=None if prior is None else by_hand(prior),
         )

@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812 - its usual name
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from a2p.alignment.crop_view import middle_rays, turned, view_rotmats
 from a2p.alignment.encoder import FeatureMaps
 from a2p.initial_numbers import draw_normal
 
@@ -25,7 +26,7 @@ class KeypointReading:
     """Keypoints by soft-argmax, and the heat maps that they were read from."""
 
     keypoints_25d: Float[Tensor, "n 21 3"]
-    """x and y in units of the crop's side, depth behind the wrist in m."""
+    """x and y in units of the crop's side, depth behind the wrist along the ray through the crop's middle in m."""
     spread: Float[Tensor, "n 21"]
     log_heatmaps: Float[Tensor, "n 21 h w"]
 
@@ -102,6 +103,7 @@ class ParameterReading:
 class ParameterHead(nn.Module):
     """Reads rotations out of the features at the keypoints, and betas and the wrist's place out of their mean.
 
+    The wrist's rotation is read in the axes of the crop's view and turned into the camera's (`crop_view`).
     The keypoints say where to look and are themselves input; no gradient passes through them here. `hidden` = 0 is
     the paper's single linear layer, otherwise there is a hidden layer before it.
     """
@@ -136,7 +138,9 @@ class ParameterHead(nn.Module):
         offset = places * places.new_tensor([1.0, 1.0, 1.0 / DEPTH_RANGE_M])
         read = self.hidden(torch.cat([at_keypoints, offset], dim=-1).flatten(1))
         pooled = tokens.mean((-2, -1))
-        rot6d = torch.cat([self.root(read), self.pose(read)], dim=1).float()
+        view = view_rotmats(middle_rays(intrinsics))
+        root = turned(view[:, None], self.root(read).float().unflatten(1, (2, 3))).flatten(1)
+        rot6d = torch.cat([root, self.pose(read).float()], dim=1)
         wrist = wrist_from_camera(self.camera(pooled).float(), intrinsics)
         return ParameterReading(rot6d.reshape(-1, ROTATIONS, 6), self.betas(pooled).float(), wrist)
 
@@ -148,10 +152,9 @@ def wrist_from_camera(camera: Float[Tensor, "n 3"], intrinsics: Float[Tensor, "n
     intrinsics. t_x and t_y are measured from the ray through the crop's centre, which in InterWild's virtual camera
     is the axis.
     """
-    focal, centre = intrinsics[:, :2], intrinsics[:, 2:]
-    nearest = TYPICAL_SIZE_M * focal.prod(dim=1, keepdim=True).sqrt()
+    nearest = TYPICAL_SIZE_M * intrinsics[:, :2].prod(dim=1, keepdim=True).sqrt()
     depth = nearest * camera[:, 2:].sigmoid()
-    aside = camera[:, :2] + (0.5 - centre) / focal * depth
+    aside = camera[:, :2] + middle_rays(intrinsics) * depth
     return torch.cat([aside, depth], dim=1)
 
 

@@ -1,8 +1,8 @@
 """Where the left hand is relative to the right one, read out of both hands' 2.5D keypoints.
 
 Each hand's crop tells its own mirrored or unmirrored story, so the question is put twice, once from each hand's side:
-where is the other wrist from mine? The two answers, brought to one frame, are averaged. Mirroring the picture, which
-swaps the hands, then mirrors the result exactly.
+where is the other wrist from mine? The two answers, turned into the camera's axes, are averaged. Mirroring the
+picture, which swaps the hands, then mirrors the result exactly.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from a2p.alignment.batch import by_hand
+from a2p.alignment.crop_view import turned, view_rotmats
 from a2p.alignment.encoder import residual_stage
 from a2p.alignment.regressor import DEPTH_RANGE_M, KEYPOINTS, cell_centres, sample_at
 from a2p.initial_numbers import draw_normal
@@ -31,6 +32,8 @@ class UnionView:
     """x and y in the square, in [0, 1]; depth behind its own hand's wrist in units of the depth range, 0.5 there."""
     log_side: Float[Tensor, "n 1"]
     """Logarithm of the square's side as a tangent of an angle: how large the hands appear."""
+    rotmats: Float[Tensor, "n 3 3"]
+    """From the axes of a view along the ray through the square's middle to the camera's (mirrored for the left)."""
 
 
 def union_view(keypoints_25d: Float[Tensor, "b 2 21 3"], intrinsics: Float[Tensor, "b 2 4"]) -> UnionView:
@@ -42,7 +45,11 @@ def union_view(keypoints_25d: Float[Tensor, "b 2 21 3"], intrinsics: Float[Tenso
     side = UNION_SCALE * (high - low).amax(dim=-1, keepdim=True).clamp(min=1e-4)
     placed = (both - 0.5 * (low + high)) / side + 0.5
     depth = torch.cat([keypoints_25d[..., 2:], keypoints_25d.flip(1)[..., 2:]], dim=2) / DEPTH_RANGE_M + 0.5
-    return UnionView(torch.cat([placed, depth], dim=-1).flatten(0, 1), side.log().flatten(0, 1)[:, 0])
+    return UnionView(
+        torch.cat([placed, depth], dim=-1).flatten(0, 1),
+        side.log().flatten(0, 1)[:, 0],
+        view_rotmats(0.5 * (low + high)[:, :, 0]).flatten(0, 1),
+    )
 
 
 class VolumeRelative(nn.Module):
@@ -62,7 +69,7 @@ class VolumeRelative(nn.Module):
         self.read = nn.Linear(2 * 512 + 1, 3)
 
     def forward(self, view: UnionView, _: Float[Tensor, "n pooled"]) -> Float[Tensor, "n 3"]:
-        """Returns the other wrist from the own one (m) in the own hand's frame."""
+        """Returns the other wrist from the own one (m) in the own hand's view."""
         centres = cell_centres(_CELLS, view.keypoints)
         bells = torch.exp(-0.5 * ((view.keypoints[..., None] - centres) * (_CELLS / _SIGMA)).square())
         across, down, deep = bells.unbind(2)
@@ -86,13 +93,16 @@ class PooledRelative(nn.Module):
         )
 
     def forward(self, view: UnionView, pooled: Float[Tensor, "n pooled"]) -> Float[Tensor, "n 3"]:
-        """Returns the other wrist from the own one (m) in the own hand's frame."""
+        """Returns the other wrist from the own one (m) in the own hand's view."""
         numbers = torch.cat([view.keypoints.flatten(1) - 0.5, view.log_side, pooled.float()], dim=1)
         read: Tensor = 0.1 * self.layers(numbers)
         return read.float()
 
 
-def both_sides(answers: Float[Tensor, "n 3"]) -> Float[Tensor, "b 3"]:
-    """Returns left wrist minus right wrist out of both hands' answers, right and left alternating."""
-    of_right, of_left = by_hand(answers).unbind(1)
+def both_sides(answers: Float[Tensor, "n 3"], view: UnionView) -> Float[Tensor, "b 3"]:
+    """Returns left wrist minus right wrist in the camera's axes out of both hands' answers in their view's.
+
+    Right and left alternate.
+    """
+    of_right, of_left = by_hand(turned(view.rotmats, answers)).unbind(1)
     return 0.5 * (of_right - of_left * of_left.new_tensor([-1.0, 1.0, 1.0]))

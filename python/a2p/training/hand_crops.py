@@ -20,6 +20,7 @@ from a2p.alignment.batch import (
     AlignmentLabels,
     boxes,
 )
+from a2p.alignment.crop_view import depth_in_view
 from a2p.alignment.mirroring import crop_intrinsics_mirrored, mirrored_points
 from a2p.data.duet_images import DuetImageBatch
 from a2p.data.duet_images.renderer import LEFT_HAND, RIGHT_HAND
@@ -116,17 +117,20 @@ def hand_crops(
     other = torch.where(exists.flip(1)[..., None], windows.boxes(told.flip(1)), empty)
     grid = windows.grid(size, height, width).to(device)
     rgb = torch.from_numpy(pictures.rgb).to(device).movedim(-1, 1).float() / 255.0
+    intrinsics = windows.intrinsics(torch.from_numpy(pictures.intrinsics))
     given = AlignmentInput(
         crops=_sampled(rgb, grid, "bilinear").clamp(0.0, 1.0),
         target=boxes(meant, other, size).to(device),
         present=(exists & (inside >= settings.least_inside)).to(device),
-        intrinsics=windows.intrinsics(torch.from_numpy(pictures.intrinsics)).to(device),
+        intrinsics=intrinsics.to(device),
     )
-    labels = _labels(pictures, models, windows, _sampled(_planes(pictures).to(device), grid, "nearest"))
+    labels = _labels(pictures, models, windows, intrinsics, _sampled(_planes(pictures).to(device), grid, "nearest"))
     return AlignmentBatch(given, labels).to(device)
 
 
-def _labels(pictures: DuetImageBatch, models: HandPair, windows: _Windows, planes: Tensor) -> AlignmentLabels:
+def _labels(
+    pictures: DuetImageBatch, models: HandPair, windows: _Windows, intrinsics: Tensor, planes: Tensor
+) -> AlignmentLabels:
     points = torch.from_numpy(pictures.keypoints_3d)
     about = points - points[:, :, :1]
     about = torch.stack([about[:, 0], mirrored_points(about[:, 1])], dim=1)
@@ -137,7 +141,7 @@ def _labels(pictures: DuetImageBatch, models: HandPair, windows: _Windows, plane
     wrists = [_wrist(models, hand, side) for side, hand in enumerate((pictures.right, pictures.left))]
     seen = windows.seen(torch.from_numpy(pictures.keypoints_2d))
     return AlignmentLabels(
-        keypoints_25d=torch.cat([seen, about[..., 2:]], dim=-1),
+        keypoints_25d=torch.cat([seen, depth_in_view(about, intrinsics)], dim=-1),
         keypoints_2d_valid=valid,
         visible=torch.from_numpy(pictures.visible) & valid,
         keypoints_3d=about,
