@@ -4,12 +4,12 @@ import math
 
 import torch
 
-from a2p.alignment.crop_view import depth_in_view, middle_rays, turned, view_rotmats
+from a2p.alignment.crop_view import depth_in_view, look_at, middle_rays, turned
 
 
 def test_view_turns_the_axis_to_the_ray_and_nothing_more() -> None:
     rays = torch.tensor([[0.0, 0.0], [0.4, 0.0], [-0.3, 0.7], [2.0, -1.0]], dtype=torch.float64)
-    rotmats = view_rotmats(rays)
+    rotmats = look_at(rays)
     eye = torch.eye(3, dtype=torch.float64)
     torch.testing.assert_close(rotmats @ rotmats.mT, eye.expand_as(rotmats))
     torch.testing.assert_close(torch.linalg.det(rotmats), torch.ones(4, dtype=torch.float64))
@@ -31,4 +31,4 @@ def test_view_of_a_crop_aside() -> None:
 def test_mirrored_crops_have_mirrored_views() -> None:
     rays = torch.tensor([0.3, -0.2])
     sign = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
-    torch.testing.assert_close(view_rotmats(rays * torch.tensor([-1.0, 1.0])), sign @ view_rotmats(rays) @ sign)
+    torch.testing.assert_close(look_at(rays * torch.tensor([-1.0, 1.0])), sign @ look_at(rays) @ sign)

@@ -18,10 +18,10 @@ def middle_rays(intrinsics: Float[Tensor, "*batch 4"]) -> Float[Tensor, "*batch 
     return (0.5 - intrinsics[..., 2:]) / intrinsics[..., :2]
 
 
-def view_rotmats(rays: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 3 3"]:
-    """Returns the rotations from the axes of views along rays, given as x / z and y / z, to the camera's.
+def look_at(rays: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch 3 3"]:
+    """Returns the rotations from the axes of a camera that looks along a ray, x / z and y / z, to those of the camera.
 
-    Each is the smallest that turns the camera's axis to the ray.
+    Each is the least one that turns the camera's axis to the ray.
     """
     x, y = rays.unbind(-1)
     length = (1.0 + x * x + y * y).sqrt()
@@ -42,5 +42,5 @@ def turned(rotmats: Float[Tensor, "*#batch 3 3"], vectors: Float[Tensor, "*#batc
 
 def depth_in_view(points: Float[Tensor, "b 2 k 3"], intrinsics: Float[Tensor, "b 2 4"]) -> Float[Tensor, "b 2 k 1"]:
     """Returns how deep points in the camera's axes lie along the rays through their crops' middles."""
-    axes = view_rotmats(middle_rays(intrinsics))[..., 2]
+    axes = look_at(middle_rays(intrinsics))[..., 2]
     return (points * axes[:, :, None]).sum(-1, keepdim=True)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from a2p.alignment.crop_view import look_at
 from a2p.alignment.keypoint_terms import Evidence
 from a2p.arrays import Keypoints2D, Keypoints3D
 from a2p.camera import Camera
@@ -138,22 +139,3 @@ def keypoint_weights(confidence: Float[Tensor, "n 21"]) -> Float[Tensor, "n 21"]
     """Returns how much each keypoint counts: a hand that is unsure all over is still fitted to its keypoints."""
     boost = _LEAST_MEAN_WEIGHT / confidence.mean(1, keepdim=True).clamp(min=1e-3)
     return (confidence * boost.clamp(min=1.0)).clamp(max=1.0)
-
-
-def look_at(ray: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3 3"]:
-    """Returns the least rotations that turn a camera's axis towards points at x/z, y/z."""
-    direction = torch.nn.functional.normalize(torch.cat([ray, torch.ones_like(ray[:, :1])], dim=1), dim=1)
-    x, y, z = direction.unbind(1)
-    denominator = 1.0 + z
-    rows = [
-        1 - x * x / denominator,
-        -x * y / denominator,
-        x,
-        -x * y / denominator,
-        1 - y * y / denominator,
-        y,
-        -x,
-        -y,
-        z,
-    ]
-    return torch.stack(rows, dim=1).reshape(-1, 3, 3)

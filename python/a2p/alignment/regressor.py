@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812 - its usual name
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from a2p.alignment.crop_view import middle_rays, turned, view_rotmats
+from a2p.alignment.crop_view import look_at, middle_rays, turned
 from a2p.alignment.encoder import FeatureMaps
 from a2p.initial_numbers import draw_normal
 
@@ -138,7 +138,7 @@ class ParameterHead(nn.Module):
         offset = places * places.new_tensor([1.0, 1.0, 1.0 / DEPTH_RANGE_M])
         read = self.hidden(torch.cat([at_keypoints, offset], dim=-1).flatten(1))
         pooled = tokens.mean((-2, -1))
-        view = view_rotmats(middle_rays(intrinsics))
+        view = look_at(middle_rays(intrinsics))
         root = turned(view[:, None], self.root(read).float().unflatten(1, (2, 3))).flatten(1)
         rot6d = torch.cat([root, self.pose(read).float()], dim=1)
         wrist = wrist_from_camera(self.camera(pooled).float(), intrinsics)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from a2p.alignment.batch import by_hand
-from a2p.alignment.crop_view import turned, view_rotmats
+from a2p.alignment.crop_view import look_at, turned
 from a2p.alignment.encoder import residual_stage
 from a2p.alignment.regressor import DEPTH_RANGE_M, KEYPOINTS, cell_centres, sample_at
 from a2p.initial_numbers import draw_normal
@@ -48,7 +48,7 @@ def union_view(keypoints_25d: Float[Tensor, "b 2 21 3"], intrinsics: Float[Tenso
     return UnionView(
         torch.cat([placed, depth], dim=-1).flatten(0, 1),
         side.log().flatten(0, 1)[:, 0],
-        view_rotmats(0.5 * (low + high)[:, :, 0]).flatten(0, 1),
+        look_at(0.5 * (low + high)[:, :, 0]).flatten(0, 1),
     )
 
 

@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from a2p.alignment import KeypointFit, KeypointObservations
-from a2p.alignment.keypoint_observations import diagonals, look_at
+from a2p.alignment.crop_view import look_at
+from a2p.alignment.keypoint_observations import diagonals
 from a2p.camera import Camera
 from a2p.data.duet.corruption import CorruptedPairs, max_depths
 from a2p.data.duet.pairs import DuetPairs
