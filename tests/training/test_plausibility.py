@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from a2p.data.duet.shards import arrays_of, save_arrays
 from a2p.errors import ConfigError, DataError
 from a2p.hand import HandModel
-from a2p.plausibility.denoiser import DenoiserConfig
+from a2p.plausibility.denoiser import Denoiser, DenoiserConfig, Normalisation
 from a2p.plausibility.pair_numbers import PairParts
 from a2p.plausibility.weights import load_denoiser
 from a2p.training.estimates import EstimatedPairs, drawn_estimates, fitted_estimates
@@ -257,3 +257,17 @@ def test_the_recipe_for_a_gpu_is_of_the_papers_size() -> None:
     from tools.gpu_plausibility import RECIPE as PAPER
 
     assert PlausibilityTraining.read(PAPER).denoiser == DenoiserConfig.paper()
+
+
+@pytest.mark.parametrize("name", ["compact", "paper_cpu", "paper_gpu"])
+def test_packaged_recipes_are_valid_and_of_their_size(name: str) -> None:
+    from tools.gpu_plausibility import RECIPE as PAPER
+
+    recipe = PlausibilityTraining.read(PAPER.with_name(f"plausibility_{name}.json"))
+    with torch.device("meta"):
+        numbers = torch.zeros(215)
+        denoiser = Denoiser(recipe.denoiser, Normalisation(numbers, numbers, numbers, numbers))
+    size = sum(parameter.numel() for parameter in denoiser.parameters())
+    low, high = (1.0e6, 1.1e6) if name == "compact" else (22e6, 23e6)
+    assert low < size < high
+    assert recipe.rate(0) < recipe.rate(recipe.warm_up) == recipe.learning_rate
