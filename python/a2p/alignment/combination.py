@@ -26,8 +26,8 @@ class CombinationConfig:
     spread_offset: float = 0.02
     """Expected error in the image of the network's keypoint whose heat map is a point."""
     spread_slope: float = 0.9
-    """Its growth with the heat map's standard deviation. Rendered pictures alone would give 0.6; with that the network wins over the
-    landmark model on photos where it is the worse."""
+    """Its growth with the heat map's standard deviation. Rendered pictures alone would give 0.6; with that the network
+    wins over the landmark model on photos where it is the worse."""
     sure_spread: float = 0.25
     """A hand whose mean spread reaches this begins to lose the network's word, beyond its expected errors."""
     widest_spread: float = 0.35
