@@ -11,7 +11,7 @@ from PIL import Image
 
 from a2p.alignment.batch import COVER, MEANT_HAND, OTHER_HAND, AlignmentBatch
 from a2p.alignment.losses import AlignmentLossWeights
-from a2p.alignment.weights import load_alignment, read_origin, weights_hash
+from a2p.alignment.weights import PACKAGED_WEIGHTS, load_alignment, read_origin, weights_hash
 from a2p.data.duet_images import DuetImages, ImageSettings
 from a2p.data.duet_images.settings import CameraSettings
 from a2p.errors import ConfigError, DataError
@@ -21,7 +21,7 @@ from a2p.training.alignment_pictures import NO_FOLDERS, ParallelPictures, Pictur
 from a2p.training.alignment_recipe import AlignmentTraining, PictureSource
 from a2p.training.curves import save_curves
 from a2p.training.hand_crops import CropSettings, hand_crops
-from a2p.training.runs import CHECKPOINT, LOG, WEIGHTS, Worker
+from a2p.training.runs import CHECKPOINT, LOG, WEIGHTS, Worker, plain_recipe
 from tests.alignment.networks import small
 from tests.tolerances import CROP_LABELS_M
 
@@ -284,6 +284,14 @@ def test_packaged_recipes_are_valid(name: str) -> None:
     recipe = AlignmentTraining.packaged(name)
     assert recipe.rate(0) < recipe.rate(recipe.warm_up) == recipe.learning_rate
     assert recipe.rate(recipe.steps) <= 0.1 * recipe.learning_rate + 1e-12
+
+
+def test_the_packaged_weights_are_of_a_packaged_recipe() -> None:
+    recipe = AlignmentTraining.packaged("compact_cpu_on")
+    origin = read_origin(PACKAGED_WEIGHTS)
+    assert json.loads(origin.recipe) == plain_recipe(recipe)
+    assert origin.samples == recipe.steps * recipe.batch
+    assert "begun from weights" in origin.data
 
 
 def test_recipes_with_mistakes_are_refused(tmp_path: Path) -> None:
