@@ -22,6 +22,9 @@ from tests.tolerances import OPEN_HAND_REBUILD_M, OPEN_HAND_REFERENCE_M
 TETRAHEDRON = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]])
 TETRAHEDRON_FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
 
+POSE_ANGLES = 27
+"""Along so many components do the prior's poses vary; the next deviation is 1e5 times smaller."""
+
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
@@ -47,7 +50,21 @@ def test_the_packaged_file_is_what_the_tool_builds(packaged: Arrays, rebuilt: Bu
     assert set(packaged) == set(rebuilt.arrays)
     for name, array in rebuilt.arrays.items():
         assert array.dtype == packaged[name].dtype
-        np.testing.assert_allclose(array.astype(float), packaged[name].astype(float), rtol=0, atol=OPEN_HAND_REBUILD_M)
+        made, kept = array.astype(float), packaged[name].astype(float)
+        is_split = name == "hands_components"
+        parts = zip(_determined(made), _determined(kept), strict=True) if is_split else [(made, kept)]
+        for ours, theirs in parts:
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=OPEN_HAND_REBUILD_M)
+
+
+def _determined(components: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Returns what poses determine: the components that they vary along, and the space of the others.
+
+    27 angles move 45 numbers; along the others poses vary by rounding alone, which differs between processors, and so
+    does the basis of that space.
+    """
+    others = components[POSE_ANGLES:]
+    return components[:POSE_ANGLES], others.T @ others
 
 
 @pytest.mark.slow
