@@ -10,6 +10,7 @@ from a2p.alignment.fusion import PRIORS, Prior
 from a2p.alignment.losses import AlignmentLossWeights
 from a2p.alignment.network import AlignmentConfig
 from a2p.errors import ConfigError
+from a2p.training.alignment_start import ENCODER_STARTS
 from a2p.training.hand_crops import CropSettings
 from a2p.training.runs import stored_recipe
 from a2p.training.trainer import TrainingRecipe
@@ -97,11 +98,9 @@ class AlignmentTraining(TrainingRecipe):
             raise ConfigError(f"reuse and kept must be at least 1; got {self.reuse} and {self.kept}.")
         if not 0 <= self.drop_at < 1:
             raise ConfigError(f"drop_at must lie in [0, 1); got {self.drop_at}.")
-        if self.start not in ("imagenet", "hand_landmark", "random", "packaged") and not self.start.endswith(
-            ".safetensors"
-        ):
+        if self.start not in (*ENCODER_STARTS, "packaged") and not self.start.endswith(".safetensors"):
             raise ConfigError(
-                "start must be imagenet, hand_landmark, random, packaged or the path of a .safetensors file; got "
+                f"start must be {', '.join(ENCODER_STARTS)}, packaged or the path of a .safetensors file; got "
                 f"{self.start!r}."
             )
         if not 0 <= self.from_image <= 1:
