@@ -2,9 +2,10 @@
 
     python -m benchmarks.calibrate_alignment [SHARED_FOLDER] --weights FILE --pairs HELD_OUT_PAIRS
 
-On rendered pictures that no training run saw: the error of each keypoint against the spread of its heat map, that of
-relative points against the hand's mean spread, and that of the depth between two wrists against the spread of both;
-each a line by least squares. hand_graph_cnn's real hands, in plain view, are printed as a check.
+On rendered pictures that no training run saw: the error of each keypoint against the square of its heat map's spread,
+that of relative points against the hand's mean spread, and that of the depth between two wrists against the spread of
+both; each a line by least squares. On hand_graph_cnn's real hands, which are in plain view, as a check: the same error,
+and how far the network's error and the landmark model's are correlated.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -46,10 +48,26 @@ def print_quintiles(name: str, x: np.ndarray, y: np.ndarray, offset: float, slop
         print(f"| {name} | {low:.3f} to {high:.3f} | {expected:.4f} | {y[chosen].mean():.4f} |")
 
 
-def real_hands(weights: Path, folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Returns spread and error of each keypoint of hand_graph_cnn, in sizes of the hand."""
+class RealHands(NamedTuple):
+    """Of each keypoint of hand_graph_cnn, in sizes of the hand."""
+
+    spread: np.ndarray
+    network: np.ndarray
+    """The network's error: (n, 2)."""
+    landmarks: np.ndarray
+    """The landmark model's."""
+
+    @property
+    def correlation(self) -> float:
+        """Of the two errors, as `CombinationConfig.correlation` means it."""
+        sizes = np.square(self.network).sum() * np.square(self.landmarks).sum()
+        return float((self.network * self.landmarks).sum() / np.sqrt(sizes))
+
+
+def real_hands(weights: Path, folder: Path) -> RealHands:
+    """Returns what both models get wrong on hand_graph_cnn."""
     samples, finder, reader = HandGraphCnn(folder), HandFinder(), NetworkReader(weights)
-    spreads, errors = [], []
+    rows = []
     for index in range(len(samples)):
         sample = samples[index]
         assert sample.camera is not None
@@ -57,9 +75,9 @@ def real_hands(weights: Path, folder: Path) -> tuple[np.ndarray, np.ndarray]:
         said = read_crops(reader, sample.pixels(), seen, (), sample.camera)
         truth = sample.hands[0][1].keypoints_2d
         size = float((truth.amax(0) - truth.amin(0)).max())
-        spreads.append(said.spread[0].numpy())
-        errors.append((said.keypoints_2d[0] - truth).norm(dim=-1).numpy() / size)
-    return np.concatenate(spreads), np.concatenate(errors)
+        places = (said.keypoints_2d[0], seen[0].keypoints_2d)
+        rows.append((said.spread[0].numpy(), *((place - truth).numpy() / size for place in places)))
+    return RealHands(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 
 def main() -> None:
@@ -80,22 +98,24 @@ def main() -> None:
         torch.cat([getattr(part, name) for part in parts])[known].numpy()
         for name in ("spread", "flat", "relative_3d_m")
     )
-    offset, slope = line(spread.ravel(), flat.ravel(), least=LEAST_ERROR)
+    squared = np.square(spread)
+    offset, slope = line(squared.ravel(), flat.ravel(), least=LEAST_ERROR)
     solid_offset, solid_slope = line(spread.mean(1), solid.mean(1), least=LEAST_ERROR_M)
-    print(f"spread_offset {offset:.4f}, spread_slope {slope:.3f} (hand sizes)")
+    print(f"spread_offset {offset:.4f}, spread_curve {slope:.3f} (hand sizes; CombinationConfig has 1.3 times these)")
     print(f"network_3d_m {solid_offset:.4f}, network_3d_slope_m {solid_slope:.4f}")
     depth = torch.cat([part.depth_m for part in parts])
     both = torch.cat([part.spread.mean((1, 2)) for part in parts])
     told = depth.isfinite()
     depth_offset, depth_slope = line(both[told].numpy(), SIGMA_OF_MEAN * depth[told].numpy(), least=LEAST_ERROR_M)
     print(f"network_depth_m {depth_offset:.4f}, network_depth_slope_m {depth_slope:.4f}\n")
-    print("| what | spread | expected | found |\n|---|---|---|---|")
-    print_quintiles("rendered, 2D", spread.ravel(), flat.ravel(), offset, slope)
+    print("| what | spread (2D: its square) | expected | found |\n|---|---|---|---|")
+    print_quintiles("rendered, 2D", squared.ravel(), flat.ravel(), offset, slope)
     print_quintiles("rendered, 3D (m)", spread.mean(1), solid.mean(1), solid_offset, solid_slope)
     sized = SIGMA_OF_MEAN * depth[told].numpy()
     print_quintiles("rendered, depth between wrists (m)", both[told].numpy(), sized, depth_offset, depth_slope)
-    real_spread, real_error = real_hands(options.weights, options.shared / "annotated" / "hand_graph_cnn")
-    print_quintiles("hand_graph_cnn, 2D", real_spread, real_error, offset, slope)
+    real = real_hands(options.weights, options.shared / "annotated" / "hand_graph_cnn")
+    print_quintiles("hand_graph_cnn, 2D", np.square(real.spread), np.linalg.norm(real.network, axis=-1), offset, slope)
+    print(f"\ncorrelation of the network's and the landmark model's errors there: {real.correlation:.2f}")
 
 
 if __name__ == "__main__":

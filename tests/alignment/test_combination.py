@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -16,7 +18,13 @@ from a2p.hand.rotations import rotmat_from_rotvec
 from tests.alignment.scenes import CAMERA, random_hands, scene_of
 
 CONFIG = CombinationConfig(
-    spread_offset=0.02, spread_slope=1.0, disagreement=0.5, sure_spread=1e3, widest_spread=2e3, contradiction=1e3
+    spread_offset=0.02,
+    spread_curve=50.0,
+    correlation=0.0,
+    disagreement=0.5,
+    sure_spread=1e3,
+    widest_spread=2e3,
+    contradiction=1e3,
 )
 
 
@@ -54,6 +62,19 @@ def test_equal_errors_meet_in_the_middle_and_each_is_trusted_by_its_inverse_vari
     torch.testing.assert_close(skewed.keypoints_2d[0], POINTS + 0.2 * offset)
 
 
+def test_the_less_sure_of_two_that_err_together_counts_for_less_and_soon_for_nothing() -> None:
+    offset = torch.tensor([0.01 * SIZE, 0.0])
+    config = replace(CONFIG, correlation=0.5)
+    # errors of 0.02 and 0.03, then of 0.02 and 0.04, and 0.04 and 0.02: (a a - a b / 2) / (a a + b b - a b)
+    for confidence, error, share in ((1.0, 0.03, 1 / 7), (1.0, 0.04, 0.0), (0.5, 0.02, 1.0)):
+        spread = ((error - 0.02) / 50) ** 0.5
+        found = combined(seen_at(POINTS, confidence=confidence), said(POINTS + offset, spread=spread), CAMERA, config)
+        torch.testing.assert_close(found.keypoints_2d[0], POINTS + share * offset)
+    # two equal errors leave 1 / sqrt(2) of one where they are independent, here sqrt(3) / 2
+    found = combined(seen_at(POINTS, confidence=0.5), said(POINTS, spread=0.02), CAMERA, config)
+    torch.testing.assert_close(found.confidence, torch.full((1, 21), 0.5 / 0.75**0.5))
+
+
 def test_confidence_falls_where_the_two_places_contradict_each_other() -> None:
     far = POINTS.clone()
     far[7] += 0.5 * SIZE
@@ -63,9 +84,10 @@ def test_confidence_falls_where_the_two_places_contradict_each_other() -> None:
     torch.testing.assert_close(found[others], torch.ones(20))
 
 
-def test_the_networks_weight_falls_with_the_square_of_its_spread() -> None:
+def test_the_networks_weight_falls_as_its_spread_grows() -> None:
     offset = torch.tensor([0.01 * SIZE, 0.0])
-    for spread, share in ((0.0, 1 / 2), (0.04, 1 / 10), (0.98, 1 / 2501)):
+    # errors of 0.02, 0.06 and 0.98 beside the landmark model's 0.02
+    for spread, share in ((0.0, 1 / 2), (0.04**0.5 / 50**0.5, 1 / 10), (0.96**0.5 / 50**0.5, 1 / 2402)):
         found = combined(seen_at(POINTS), said(POINTS + offset, spread=spread), CAMERA, CONFIG)
         torch.testing.assert_close(found.keypoints_2d[0], POINTS + share * offset)
 
@@ -83,13 +105,17 @@ def test_a_hand_that_the_network_hardly_saw_stays_as_the_landmark_model_has_it()
 
 def test_half_way_to_the_widest_spread_the_networks_weight_is_half() -> None:
     offset = torch.tensor([0.01 * SIZE, 0.0])
-    config = CombinationConfig(spread_offset=0.02, spread_slope=0.0, sure_spread=0.1, widest_spread=0.2)
+    config = CombinationConfig(
+        spread_offset=0.02, spread_curve=0.0, correlation=0.0, sure_spread=0.1, widest_spread=0.2
+    )
     found = combined(seen_at(POINTS), said(POINTS + offset, spread=0.15), CAMERA, config)
     torch.testing.assert_close(found.keypoints_2d[0], POINTS + 0.25 * offset)
 
 
 def test_a_layout_that_contradicts_a_surer_one_is_left_out_and_one_that_does_not_is_averaged() -> None:
-    config = CombinationConfig(spread_offset=0.05, spread_slope=0.0, contradiction=0.1, least_share=0.3)
+    config = CombinationConfig(
+        spread_offset=0.05, spread_curve=0.0, correlation=0.0, contradiction=0.1, least_share=0.3
+    )
     for shift, share in ((0.05, 4 / 29), (0.25, 2 / 29), (0.31, 0.0)):
         offset = torch.tensor([shift * SIZE, 0.0])
         found = combined(seen_at(POINTS), said(POINTS + offset), CAMERA, config)
@@ -112,6 +138,8 @@ def test_impossible_errors_are_refused() -> None:
         CombinationConfig(spread_offset=0.0)
     with pytest.raises(ConfigError, match="disagreement"):
         CombinationConfig(disagreement=-1.0)
+    with pytest.raises(ConfigError, match="correlation"):
+        CombinationConfig(correlation=1.0)
 
 
 def test_a_true_guess_brings_hands_without_relative_depths_home() -> None:

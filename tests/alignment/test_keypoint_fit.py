@@ -158,11 +158,19 @@ def test_wrists_come_to_lie_as_far_apart_in_depth_as_was_told(told_m: float) -> 
     assert float(way) == pytest.approx(told_m, abs=TOLD_DEPTH_M)
 
 
-def test_a_depth_that_hands_would_have_to_leave_their_keypoints_for_is_not_taken() -> None:
-    observations = replace(two_hands(), pairs=((1, 0),))
-    told = replace(observations, pair_depths=PairDepths(torch.tensor([0.4]), torch.tensor([1e-4])))
-    plain, refused = (fitter().fit(given, CAMERA).keypoints_3d for given in (observations, told))
-    assert torch.equal(refused, plain)
+def test_a_hand_that_was_hardly_seen_lies_where_was_told_however_small_it_seems() -> None:
+    seen = two_hands()
+    pixels, confidence = seen.keypoints_2d.clone(), seen.confidence.clone()
+    pixels[1] = pixels[1].mean(0) + 0.4 * (pixels[1] - pixels[1].mean(0))
+    confidence[1] = 0.02
+    hidden = replace(seen, keypoints_2d=pixels, confidence=confidence, pairs=((1, 0),))
+    told = replace(hidden, pair_depths=PairDepths(torch.tensor([0.0]), torch.tensor([0.03])))
+    ways = [
+        abs(float(points[0, 0, 2] - points[1, 0, 2]))
+        for points in (fitter().fit(given, CAMERA).keypoints_3d for given in (hidden, told))
+    ]
+    assert ways[0] > 0.2
+    assert ways[1] < 0.06
 
 
 def test_what_is_told_without_any_certainty_changes_nothing() -> None:

@@ -23,21 +23,24 @@ class CombinationConfig:
 
     full_confidence: float = 0.02
     """Expected error in the image of a keypoint of confidence 1."""
-    spread_offset: float = 0.02
-    """Expected error in the image of the network's keypoint whose heat map is a point."""
-    spread_slope: float = 0.9
-    """Its growth with the heat map's standard deviation. Rendered pictures alone would give 0.6; with that the network
-    wins over the landmark model on photos where it is the worse."""
+    spread_offset: float = 0.035
+    """Expected error in the image of the network's keypoint whose heat map is a point. This and `spread_curve` are 1.3
+    times what rendered pictures give: on photos the network errs more than its heat maps say."""
+    spread_curve: float = 3.1
+    """Its growth with the square of the heat map's standard deviation."""
+    correlation: float = 0.45
+    """Of the two errors of a keypoint: both look at the same picture, and what is hard to see is so for both. The surer
+    place then counts for more than by inverse variance alone, and from a ratio of 2.2 on for everything."""
     sure_spread: float = 0.25
     """A hand whose mean spread reaches this begins to lose the network's word, beyond its expected errors."""
     widest_spread: float = 0.35
     """From this mean spread on the network's word of a hand counts for nothing. Such a hand was hardly seen: the places
     are means of maps all over the crop and shrink it to its middle. On renders averages are still better than nothing;
     on photos of clasped hands they are not."""
-    contradiction: float = 0.1
+    contradiction: float = 0.13
     """Two layouts of a hand begin to contradict each other at twice this mean distance, and do so at three times it.
     Their mean is then no hand at all: what has less than `least_share` of it is left out."""
-    least_share: float = 0.5
+    least_share: float = 0.7
     """The network's mean weight from which on a contradicted layout is averaged all the same."""
     network_3d_m: float = 0.005
     """Expected error of the network's relative points of a hand without any spread, m."""
@@ -65,20 +68,22 @@ class CombinationConfig:
                 "sure_spread must be at least 0 and below widest_spread; got "
                 f"{self.sure_spread} and {self.widest_spread}."
             )
-        for name in ("spread_slope", "least_share", "network_3d_slope_m", "network_depth_slope_m", "disagreement"):
+        if not 0 <= self.correlation < 1:
+            raise ConfigError(f"correlation must lie in [0, 1); got {self.correlation}. 0 takes errors as independent.")
+        for name in ("spread_curve", "least_share", "network_3d_slope_m", "network_depth_slope_m", "disagreement"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be at least 0; got {getattr(self, name)}.")
 
 
 def network_errors(hands: NetworkHands, config: CombinationConfig) -> Float[Tensor, "n 21"]:
     """Returns the error to be expected of each keypoint of the network, in hand sizes."""
-    return config.spread_offset + config.spread_slope * hands.spread
+    return config.spread_offset + config.spread_curve * hands.spread.square()
 
 
 def combined(
     seen: KeypointObservations, hands: NetworkHands, camera: Camera, config: CombinationConfig | None = None
 ) -> KeypointObservations:
-    """Returns one keypoint for each two: their mean by inverse variance, with the confidence that this leaves.
+    """Returns one keypoint for each two: the mean that errs least, with the confidence that this leaves.
 
     `camera` took the picture of both. Where the two places lie farther apart than their errors explain, one of them is
     wrong and nobody knows which: the confidence falls.
@@ -87,12 +92,13 @@ def combined(
     size = (seen.keypoints_2d.amax(1) - seen.keypoints_2d.amin(1)).amax(1).clamp(min=1e-6)[:, None]
     own = config.full_confidence / seen.confidence.clamp(min=_LEAST_CONFIDENCE)
     other = network_errors(hands, config)
-    share = _share(own, other)
+    share = _share(own, other, config.correlation)
     apart = (hands.keypoints_2d - seen.keypoints_2d).norm(dim=-1) / size
     trust = _seen_at_all(hands, config) * _not_refuted(share, apart, config)
     share = share * trust[:, None]
     unexplained = (apart.square() - own.square() - other.square()).clamp(min=0.0)
-    variance = ((1 - share) * own).square() + (share * other).square()
+    ours, theirs = (1 - share) * own, share * other
+    variance = ours.square() + theirs.square() + 2.0 * config.correlation * ours * theirs
     error = (variance + config.disagreement**2 * share * (1 - share) * unexplained).sqrt()
     pixels = seen.keypoints_2d + share[..., None] * (hands.keypoints_2d - seen.keypoints_2d)
     return replace(
@@ -126,7 +132,7 @@ def _combined_3d(
     confidence = seen.confidence.mean(1).clamp(min=_LEAST_CONFIDENCE)
     own = config.landmarks_3d_m / confidence
     other = config.network_3d_m + config.network_3d_slope_m * hands.spread.mean(1)
-    share = (_share(own, other) * trust)[:, None, None]
+    share = (_share(own, other, config.correlation) * trust)[:, None, None]
     return ours + share * (theirs - ours)
 
 
@@ -144,6 +150,9 @@ def _not_refuted(
     return 1.0 - contradiction * (share.mean(1) < config.least_share)
 
 
-def _share(own: Float[Tensor, "*n"], other: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-    """Returns the network's weight, out of 1, where the landmark model's error is `own` and the network's `other`."""
-    return own.square() / (own.square() + other.square())
+def _share(own: Float[Tensor, "*n"], other: Float[Tensor, "*n"], correlation: float) -> Float[Tensor, "*n"]:
+    """Returns the network's weight, out of 1, where the landmark model's error is `own` and the network's `other`: that
+    of the mean with the least variance, and neither below 0."""
+    common = correlation * own * other
+    best = (own.square() - common) / (own.square() + other.square() - 2.0 * common)
+    return best.clamp(0.0, 1.0)

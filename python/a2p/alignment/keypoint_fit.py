@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from a2p.alignment.hand_chain import HandState
@@ -29,9 +29,6 @@ _SOLVERS: dict[str, type[NativeSolver] | type[ReferenceSolver]] = {"cpu": Native
 _MOST_APART = 0.5
 """Half of the way in depth between two wrists is at most this share of their mean depth."""
 
-_BEARABLE = 20.0
-"""A pair's cost may rise by this much where the depth between its wrists is told."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class KeypointFitConfig:
@@ -43,9 +40,9 @@ class KeypointFitConfig:
     """Standard deviation of the landmark model's relative 3D points."""
     robust_2d: float = 5.0
     """Image distances beyond this many standard deviations count as outliers."""
-    robust_3d: float = 2.0
+    robust_3d: float = 3.0
     """The same for the relative 3D points."""
-    size_sigma: float = 0.1
+    size_sigma: float = 0.2
     """Standard deviation of the relative 3D points' scale, as a share."""
     pose_prior: float = 0.4
     """Weight of the pose prior."""
@@ -184,23 +181,11 @@ class KeypointFit:
         shape = paired.betas.reshape(-1, 2, 10).mean(1)
         paired = replace(paired, betas=shape.repeat_interleave(2, 0))
         config = replace(self.config.solver, max_iterations=self.config.pair_iterations)
-        usual = self._pair_depth_sigma(evidence[index])
-        found = problem.minimise_pairs(index, paired, torch.zeros_like(usual), usual, config).state
+        sigma = self._pair_depth_sigma(evidence[index])
+        mean = torch.zeros_like(sigma)
         if observations.pair_depths is not None:
-            told = problem.minimise_pairs(index, paired, *_told_depths(paired, observations.pair_depths, usual), config)
-            found = told.state.where(self._bears(problem, index, found, told.state), found)
-        return state.replaced(index, found)
-
-    def _bears(
-        self, problem: SolverProblem, index: Int[Tensor, " h"], found: HandState, told: HandState
-    ) -> Bool[Tensor, " h"]:
-        """Returns which hands' pairs may be as far apart as was told: where neither has to leave what was seen for it.
-
-        Else one of them was seen wrongly, and holding the other to it would spoil both.
-        """
-        config = replace(self.config.solver, max_iterations=0)
-        risen = problem.minimise(index, told, config).cost - problem.minimise(index, found, config).cost
-        return (risen.reshape(-1, 2).sum(1) < _BEARABLE).repeat_interleave(2)
+            mean, sigma = _told_depths(paired, observations.pair_depths, sigma)
+        return state.replaced(index, problem.minimise_pairs(index, paired, mean, sigma, config).state)
 
     def _pair_depth_sigma(self, evidence: Evidence) -> Float[Tensor, " m"]:
         """Returns how far in log depth a person's hands may lie apart: more, the farther apart in the image."""

@@ -17,7 +17,9 @@ from a2p.errors import ShapeError
 _FARTHEST_PX = 1e6
 _FARTHEST_M = 1e9
 _LEAST_DIAGONAL_PX = 4.0
-_LEAST_MEAN_WEIGHT = 0.7
+_LEAST_MEAN_WEIGHT = 0.4
+"""A hand's keypoints count for this much on average at least, so that an unsure hand still lies on them. With more, a
+hand that was hardly seen takes its depth from keypoints that have shrunk together, against all that is told of it."""
 
 
 @dataclass(frozen=True)
