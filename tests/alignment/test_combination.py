@@ -114,15 +114,30 @@ def test_half_way_to_the_widest_spread_the_networks_weight_is_half() -> None:
 
 def test_a_layout_that_contradicts_a_surer_one_is_left_out_and_one_that_does_not_is_averaged() -> None:
     config = CombinationConfig(
-        spread_offset=0.05, spread_curve=0.0, correlation=0.0, contradiction=0.1, least_share=0.3
+        spread_offset=0.05, spread_curve=0.0, correlation=0.0, contradiction=0.1, least_share=0.3, plain_spread=0.1
     )
     for shift, share in ((0.05, 4 / 29), (0.25, 2 / 29), (0.31, 0.0)):
         offset = torch.tensor([shift * SIZE, 0.0])
-        found = combined(seen_at(POINTS), said(POINTS + offset), CAMERA, config)
+        found = combined(seen_at(POINTS), said(POINTS + offset, spread=0.2), CAMERA, config)
         torch.testing.assert_close(found.keypoints_2d[0], POINTS + share * offset)
     offset = torch.tensor([0.31 * SIZE, 0.0])
-    unsure = combined(seen_at(POINTS, confidence=0.4), said(POINTS + offset), CAMERA, config)
+    unsure = combined(seen_at(POINTS, confidence=0.4), said(POINTS + offset, spread=0.2), CAMERA, config)
     torch.testing.assert_close(unsure.keypoints_2d[0], POINTS + 0.5 * offset)
+
+
+def test_a_hand_that_the_network_saw_plainly_stays_as_the_network_has_it_where_the_two_contradict_each_other() -> None:
+    own = torch.randn(1, 21, 3, generator=torch.Generator().manual_seed(0))
+    theirs = torch.randn(1, 21, 3, generator=torch.Generator().manual_seed(1))
+    config = replace(CONFIG, spread_curve=2.0, contradiction=0.1, least_share=2.0, plain_spread=0.1)
+    offset = torch.tensor([0.31 * SIZE, 0.0])
+    for spread, share in ((0.08, 1.0), (0.1, 1.0), (0.11, 0.5), (0.12, 0.0)):
+        hands = said(POINTS + offset, spread=spread, keypoints_3d=theirs)
+        found = combined(seen_at(POINTS, keypoints_3d=own), hands, CAMERA, config)
+        torch.testing.assert_close(found.keypoints_2d[0], POINTS + share * offset, rtol=0, atol=1e-3)
+        assert found.keypoints_3d is not None
+        at = (theirs - theirs.mean(1, keepdim=True)) @ towards(found.keypoints_2d, CAMERA)
+        centred = own - own.mean(1, keepdim=True)
+        torch.testing.assert_close(found.keypoints_3d, centred + share * (at - centred))
 
 
 def test_relative_points_of_the_network_are_turned_to_the_axes_of_a_camera_that_looks_at_the_hand() -> None:

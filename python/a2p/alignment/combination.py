@@ -14,6 +14,8 @@ from a2p.camera import Camera
 from a2p.errors import ConfigError
 
 _LEAST_CONFIDENCE = 0.01
+_PLAIN_RAMP = 0.02
+"""Spread over which a hand stops being seen plainly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +41,13 @@ class CombinationConfig:
     on photos of clasped hands they are not."""
     contradiction: float = 0.13
     """Two layouts of a hand begin to contradict each other at twice this mean distance, and do so at three times it.
-    Their mean is then no hand at all: what has less than `least_share` of it is left out."""
+    Their mean is then no hand at all: one of them is left out, by default the network's."""
     least_share: float = 0.7
-    """The network's mean weight from which on a contradicted layout is averaged all the same."""
+    """The network's mean weight from which on contradicting layouts are averaged all the same."""
+    plain_spread: float = 0.15
+    """A hand of this mean spread at most was seen so plainly that the network's layout is the one that stays: the
+    landmark model has then read another hand or a turned one, which it does not know. With 0.17 a quarter of such hands
+    more come right on renders, and the rear hand of one InterHand2.6M frame goes wrong."""
     network_3d_m: float = 0.005
     """Expected error of the network's relative points of a hand without any spread, m."""
     network_3d_slope_m: float = 0.095
@@ -70,7 +76,14 @@ class CombinationConfig:
             )
         if not 0 <= self.correlation < 1:
             raise ConfigError(f"correlation must lie in [0, 1); got {self.correlation}. 0 takes errors as independent.")
-        for name in ("spread_curve", "least_share", "network_3d_slope_m", "network_depth_slope_m", "disagreement"):
+        for name in (
+            "spread_curve",
+            "least_share",
+            "plain_spread",
+            "network_3d_slope_m",
+            "network_depth_slope_m",
+            "disagreement",
+        ):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name} must be at least 0; got {getattr(self, name)}.")
 
@@ -94,8 +107,8 @@ def combined(
     other = network_errors(hands, config)
     share = _share(own, other, config.correlation)
     apart = (hands.keypoints_2d - seen.keypoints_2d).norm(dim=-1) / size
-    trust = _seen_at_all(hands, config) * _not_refuted(share, apart, config)
-    share = share * trust[:, None]
+    verdict = _Verdict.on(share, apart, hands, config)
+    share = verdict.settled(share)
     unexplained = (apart.square() - own.square() - other.square()).clamp(min=0.0)
     ours, theirs = (1 - share) * own, share * other
     variance = ours.square() + theirs.square() + 2.0 * config.correlation * ours * theirs
@@ -105,7 +118,7 @@ def combined(
         seen,
         keypoints_2d=pixels,
         confidence=(config.full_confidence / error).clamp(_LEAST_CONFIDENCE, 1.0),
-        keypoints_3d=_combined_3d(seen, hands, towards(pixels, camera), trust, config),
+        keypoints_3d=_combined_3d(seen, hands, towards(pixels, camera), verdict, config),
         pair_depths=_pair_depths(seen, hands, config),
     )
 
@@ -121,7 +134,7 @@ def _combined_3d(
     seen: KeypointObservations,
     hands: NetworkHands,
     view: Float[Tensor, "n 3 3"],
-    trust: Float[Tensor, " n"],
+    verdict: _Verdict,
     config: CombinationConfig,
 ) -> Float[Tensor, "n 21 3"]:
     """Returns relative points along the axes of `view`, m: the mean of both after their centres are laid together."""
@@ -132,22 +145,41 @@ def _combined_3d(
     confidence = seen.confidence.mean(1).clamp(min=_LEAST_CONFIDENCE)
     own = config.landmarks_3d_m / confidence
     other = config.network_3d_m + config.network_3d_slope_m * hands.spread.mean(1)
-    share = (_share(own, other, config.correlation) * trust)[:, None, None]
-    return ours + share * (theirs - ours)
+    share = verdict.settled(_share(own, other, config.correlation)[:, None])
+    return ours + share[..., None] * (theirs - ours)
 
 
-def _seen_at_all(hands: NetworkHands, config: CombinationConfig) -> Float[Tensor, " n"]:
-    """Returns how far the network has seen each hand at all, in [0, 1]."""
-    mean = hands.spread.mean(1)
-    return ((config.widest_spread - mean) / (config.widest_spread - config.sure_spread)).clamp(0.0, 1.0)
+@dataclass(frozen=True)
+class _Verdict:
+    """Whose layout of each hand is to be believed; each number in [0, 1]."""
 
+    seen: Float[Tensor, " n"]
+    """How far the network has seen the hand at all."""
+    contradicted: Float[Tensor, " n"]
+    """How far the two layouts exclude each other."""
+    averaged: Float[Tensor, " n"]
+    """1 where they are averaged for all that."""
+    plain: Float[Tensor, " n"]
+    """How far the network has seen the hand so plainly that its layout stays alone."""
 
-def _not_refuted(
-    share: Float[Tensor, "n 21"], apart: Float[Tensor, "n 21"], config: CombinationConfig
-) -> Float[Tensor, " n"]:
-    """Returns 1 where two layouts agree or the network's is the surer, down to 0 as they come to contradict."""
-    contradiction = (apart.mean(1) / config.contradiction - 2.0).clamp(0.0, 1.0)
-    return 1.0 - contradiction * (share.mean(1) < config.least_share)
+    @classmethod
+    def on(
+        cls, share: Float[Tensor, "n 21"], apart: Float[Tensor, "n 21"], hands: NetworkHands, config: CombinationConfig
+    ) -> _Verdict:
+        """Returns the verdict on hands whose two layouts have these weights of the network and lie so far apart."""
+        spread = hands.spread.mean(1)
+        return cls(
+            seen=((config.widest_spread - spread) / (config.widest_spread - config.sure_spread)).clamp(0.0, 1.0),
+            contradicted=(apart.mean(1) / config.contradiction - 2.0).clamp(0.0, 1.0),
+            averaged=(share.mean(1) >= config.least_share).to(share),
+            plain=((config.plain_spread + _PLAIN_RAMP - spread) / _PLAIN_RAMP).clamp(0.0, 1.0),
+        )
+
+    def settled(self, share: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
+        """Returns the network's weights after the verdict."""
+        averaged = self.averaged[:, None] * share
+        alone = averaged + self.plain[:, None] * (1.0 - averaged)
+        return self.seen[:, None] * (share + self.contradicted[:, None] * (alone - share))
 
 
 def _share(own: Float[Tensor, "*n"], other: Float[Tensor, "*n"], correlation: float) -> Float[Tensor, "*n"]:
