@@ -22,6 +22,7 @@ from a2p.evaluation.accuracy import Accuracy, Axes, SampleErrors, TwoHands, Vali
 from a2p.hand import HandModel, HandPair
 from a2p.hand.keypoints import KeypointRegressor
 from a2p.hand.rotations import rotmat_from_rot6d
+from a2p.perception.outline import outline_box
 from a2p.plausibility import Refiner
 from a2p.training.hand_crops import hand_crops
 
@@ -169,7 +170,7 @@ def pipeline_errors(reconstructor: a2p.Reconstructor, images: DuetImages, count:
     for index in range(count):
         batch = images.batch(np.array([index]))
         box = batch.box_xyxy[0]
-        boxes = [(side, tuple(box[k].tolist())) for k, side in enumerate(("right", "left"))]
+        boxes = [(side, outline_box(tuple(box[k].tolist()))) for k, side in enumerate(("right", "left"))]
         result = reconstructor(batch.rgb[0], boxes=boxes, camera=a2p.Camera(*batch.intrinsics[0].tolist()))
         posed = [model(p) for model, p in zip(images.models, (batch.right, batch.left), strict=True)]
         points = [r(h, p.betas)[0] for r, h, p in zip(regressors, posed, (batch.right, batch.left), strict=True)]

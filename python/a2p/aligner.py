@@ -27,6 +27,7 @@ from a2p.perception.finder import HandFinder
 from a2p.perception.image import ImageInput, Pixels, load_image
 from a2p.perception.intrinsics import DEFAULT_FOV_DEG, Intrinsics, intrinsics_for
 from a2p.perception.observation import HandObservation
+from a2p.perception.outline import keypoints_box
 from a2p.threads import one_torch_thread
 from a2p.tracking import StreamMemory
 
@@ -190,7 +191,7 @@ def read_crops(
     """Returns what the alignment network sees at the places of hands: in their boxes, so in those that were given."""
     windows = HandWindows(
         is_right=torch.tensor([hand.handedness == "right" for hand in seen]),
-        boxes=torch.tensor([hand.box_xyxy_px for hand in seen], dtype=torch.float32),
+        boxes=torch.tensor([keypoints_box(hand.box_xyxy_px) for hand in seen], dtype=torch.float32),
         pairs=pairs,
     )
     squares = zip(windows.centre.tolist(), windows.side.tolist(), windows.is_right.tolist(), strict=True)

@@ -68,7 +68,8 @@ class Reconstructor:
 
         Args:
             image: A path, the bytes of an image file, a PIL image, numpy (h, w, 3) uint8 RGB, or a torch tensor.
-            boxes: Where the hands are, `("right" or "left", (x0, y0, x1, y1))` in px, instead of detection.
+            boxes: Where the hands are, `("right" or "left", (x0, y0, x1, y1))` about their outlines in px, instead of
+                detection. Boxes of keypoints are a sixth too small: the network errs by a tenth more in them.
             camera: Intrinsics of the upright image; without them EXIF's focal length or an assumed field of view.
 
         Raises:

@@ -41,7 +41,7 @@ class Hand:
     confidence: float
     """How well the posed hand explains the detected keypoints, in [0, 1]."""
     box_xyxy_px: tuple[float, float, float, float]
-    """Where the hand was detected."""
+    """About the outline of the detected hand; the caller's box where one was given."""
     parameters: HandParameters
     """Without batch dimensions: (3,), (15, 3), (10,), (3,)."""
     vertices: Float[Tensor, "v 3"]

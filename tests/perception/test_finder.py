@@ -13,6 +13,7 @@ from a2p.errors import BoxError, ConfigError
 from a2p.perception import Candidate, HandFinder, load_image
 from a2p.perception.crop import Crop
 from a2p.perception.landmarks import LandmarkModel
+from a2p.perception.outline import outline_box
 from a2p.perception.palm import PalmDetector
 from a2p.perception.search import PalmSearch
 from tests.perception.photo_truth import PHOTOS, found
@@ -68,7 +69,7 @@ def test_both_hands_of_a_photo_are_found(finder: HandFinder, shared_data: Path, 
         assert hand.keypoints_2d.dtype == hand.keypoints_3d.dtype == torch.float32
         assert ((hand.keypoint_confidence > 0.0) & (hand.keypoint_confidence <= 1.0)).all()
         low, high = hand.keypoints_2d.amin(0).tolist(), hand.keypoints_2d.amax(0).tolist()
-        assert hand.box_xyxy_px == pytest.approx((*low, *high))
+        assert hand.box_xyxy_px == pytest.approx(outline_box((*low, *high)))
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ KeypointMask = Bool[Tensor, " 21"]
 Box: TypeAlias = tuple[float, float, float, float]
 """x0, y0, x1, y1, px."""
 BOX_SCALE = 1.2
-"""How much larger a hand's box is than that of its keypoints; InterWild's is, too."""
+"""How much larger a hand's box is than that of its keypoints: its outline's, as `a2p.Reconstructor` takes them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,9 @@ from a2p.crew import Crew
 from a2p.detection.network import TAPS, CentreMaps, cell_centres
 from a2p.detection.weights import load_detection
 from a2p.perception.crop import Crop, letterbox, sample
-from a2p.perception.detector import Box, Candidate
+from a2p.perception.detector import Candidate
 from a2p.perception.observation import Handedness
+from a2p.perception.outline import Box, outline_box
 
 INPUT_PX = 160
 _SIDES: tuple[Handedness, Handedness] = ("right", "left")
@@ -62,7 +63,8 @@ class CentreDetector:
         """Returns a candidate for each hand in the whole image, best first."""
         hands = self.look(image, letterbox(image.width, image.height))
         return [
-            Candidate(hand.score, (hand.crop(),), hand.box_xyxy_px, hand.handedness) for hand in hands[: max_hands + 4]
+            Candidate(hand.score, (hand.crop(),), outline_box(hand.box_xyxy_px), hand.handedness)
+            for hand in hands[: max_hands + 4]
         ]
 
     @torch.inference_mode()

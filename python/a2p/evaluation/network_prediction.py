@@ -17,12 +17,13 @@ from a2p.alignment.batch import AlignmentInput
 from a2p.alignment.mirroring import hands_of
 from a2p.alignment.reading import HandWindows, NetworkReader, network_input
 from a2p.camera import Camera
-from a2p.data.sample import BOX_SCALE, Box, Sample
+from a2p.data.sample import Sample
 from a2p.evaluation.prediction import HandReader, Prediction, Stage2, require_pinhole
 from a2p.hand import HandModel, HandPair, HandParameters
 from a2p.perception.crop import Crop
 from a2p.perception.crop import sample as sample_crop
 from a2p.perception.intrinsics import DEFAULT_FOV_DEG
+from a2p.perception.outline import Box, keypoints_box
 from a2p.plausibility import PairEvidence, Refiner
 from a2p.threads import one_torch_thread
 
@@ -98,7 +99,7 @@ class NetworkPredictor:
         """Returns what the network sees of the hands in their boxes, one row: the right one, then the left one."""
         windows = HandWindows(
             is_right=torch.tensor([side == "right" for side, _ in there]),
-            boxes=torch.stack([_keypoint_box(box) for _, box in there]),
+            boxes=torch.tensor([keypoints_box(box) for _, box in there]),
         )
         squares = zip(windows.centre.tolist(), windows.side.tolist(), windows.is_right.tolist(), strict=True)
         size = self._reader.crop_px
@@ -112,13 +113,6 @@ class NetworkPredictor:
 
 def _sides(sample: Sample) -> set[str]:
     return {side for side, _ in sample.boxes}
-
-
-def _keypoint_box(box: Box) -> Float[Tensor, " 4"]:
-    """Returns the box about the keypoints, which samples' boxes are larger than."""
-    low, high = torch.tensor(box[:2]), torch.tensor(box[2:])
-    middle, half = 0.5 * (low + high), 0.5 * (high - low) / BOX_SCALE
-    return torch.cat([middle - half, middle + half])
 
 
 def _apart_by(hands: PairParameters, models: HandPair, relative: Float[Tensor, " 3"]) -> PairParameters:

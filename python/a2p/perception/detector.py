@@ -12,11 +12,10 @@ from PIL import Image
 from a2p.errors import BoxError
 from a2p.perception.crop import Crop
 from a2p.perception.observation import Handedness
+from a2p.perception.outline import Box
 
-Box: TypeAlias = tuple[float, float, float, float]
-"""x0, y0, x1, y1, px."""
 HandBox: TypeAlias = tuple[str, Sequence[float]]
-"""The person's own "left" or "right" hand and its x0, y0, x1, y1 (px), given by the caller."""
+"""The person's own "left" or "right" hand and the box of its outline, x0, y0, x1, y1 (px), given by the caller."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,7 @@ class Candidate:
     crops: tuple[Crop, ...] = ()
     """Windows on the hand with its fingers up, the likeliest first, where the detector knows which way that is."""
     box_xyxy_px: Box | None = None
+    """About the hand's outline."""
     handedness: Handedness | None = None
 
 

@@ -18,6 +18,7 @@ from a2p.perception.hiding import window_around, without_hand
 from a2p.perception.image import Pixels
 from a2p.perception.landmarks import LandmarkModel, window_on
 from a2p.perception.observation import Handedness, HandObservation
+from a2p.perception.outline import outline_box
 from a2p.perception.palm import PalmDetector
 from a2p.perception.reading import HandReader, Reading, best_score
 from a2p.perception.search import PalmSearch
@@ -152,11 +153,11 @@ def _boxes_overlap(a: HandObservation, b: HandObservation) -> bool:
 
 def _observation(reading: Reading, side: Handedness) -> HandObservation:
     points = reading.keypoints_2d
-    low, high = points.min(axis=0), points.max(axis=0)
+    (x0, y0), (x1, y1) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     return HandObservation(
         handedness=side,
         score=reading.score,
-        box_xyxy_px=reading.candidate.box_xyxy_px or (float(low[0]), float(low[1]), float(high[0]), float(high[1])),
+        box_xyxy_px=reading.candidate.box_xyxy_px or outline_box((x0, y0, x1, y1)),
         keypoints_2d=_float32(points),
         keypoint_confidence=_float32(keypoint_confidence(reading)),
         keypoints_3d=_float32(reading.keypoints_3d),

@@ -24,7 +24,7 @@ class HandObservation:
     score: float
     """How likely it is a hand of this handedness, in [0, 1]."""
     box_xyxy_px: tuple[float, float, float, float]
-    """The keypoints' bounding box, or the caller's box."""
+    """About the hand's outline: as the caller gave it, else about the keypoints (`outline_box`)."""
     keypoints_2d: Float[Tensor, "21 2"]
     """Image px, float32; the centre of the top left pixel is (0.5, 0.5)."""
     keypoint_confidence: Float[Tensor, " 21"]

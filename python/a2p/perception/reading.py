@@ -12,9 +12,10 @@ from jaxtyping import Float
 from a2p.crew import Crew
 from a2p.errors import BoxError
 from a2p.perception.crop import Crop
-from a2p.perception.detector import Box, Candidate
+from a2p.perception.detector import Candidate
 from a2p.perception.image import Pixels
 from a2p.perception.landmarks import LandmarkModel, Landmarks
+from a2p.perception.outline import Box
 from a2p.perception.palm import PalmDetector, merge
 
 _PALM = (0, 1, 5, 9, 13, 17)
