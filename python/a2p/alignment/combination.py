@@ -39,15 +39,15 @@ class CombinationConfig:
     """From this mean spread on the network's word of a hand counts for nothing. Such a hand was hardly seen: the places
     are means of maps all over the crop and shrink it to its middle. On renders averages are still better than nothing;
     on photos of clasped hands they are not."""
-    contradiction: float = 0.13
+    contradiction: float = 0.1
     """Two layouts of a hand begin to contradict each other at twice this mean distance, and do so at three times it.
     Their mean is then no hand at all: one of them is left out, by default the network's."""
-    least_share: float = 0.7
+    least_share: float = 0.6
     """The network's mean weight from which on contradicting layouts are averaged all the same."""
-    plain_spread: float = 0.15
+    plain_spread: float = 0.14
     """A hand of this mean spread at most was seen so plainly that the network's layout is the one that stays: the
-    landmark model has then read another hand or a turned one, which it does not know. With 0.17 a quarter of such hands
-    more come right on renders, and the rear hand of one InterHand2.6M frame goes wrong."""
+    landmark model has then read another hand or a turned one, which it does not know. With more, more hands come right
+    on renders, and some on photos go wrong."""
     network_3d_m: float = 0.005
     """Expected error of the network's relative points of a hand without any spread, m."""
     network_3d_slope_m: float = 0.095
