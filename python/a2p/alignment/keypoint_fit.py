@@ -53,7 +53,7 @@ class KeypointFitConfig:
     pair_depth_sigma: float = 0.15
     """Standard deviation of the difference in log depth between a person's hands that touch in the image. It grows
     with their distance."""
-    start_iterations: int = 5
+    start_iterations: int = 10
     """Steps from each start before the best is chosen."""
     pair_iterations: int = 6
     """Steps of both hands together."""
