@@ -101,7 +101,7 @@ def main() -> None:
     squared = np.square(spread)
     offset, slope = line(squared.ravel(), flat.ravel(), least=LEAST_ERROR)
     solid_offset, solid_slope = line(spread.mean(1), solid.mean(1), least=LEAST_ERROR_M)
-    print(f"spread_offset {offset:.4f}, spread_curve {slope:.3f} (hand sizes; CombinationConfig has 1.3 times these)")
+    print(f"spread_offset {offset:.4f}, spread_curve {slope:.3f} (hand sizes; CombinationConfig has 1.3 times or so)")
     print(f"network_3d_m {solid_offset:.4f}, network_3d_slope_m {solid_slope:.4f}")
     depth = torch.cat([part.depth_m for part in parts])
     both = torch.cat([part.spread.mean((1, 2)) for part in parts])

@@ -26,8 +26,8 @@ class CombinationConfig:
     full_confidence: float = 0.02
     """Expected error in the image of a keypoint of confidence 1."""
     spread_offset: float = 0.035
-    """Expected error in the image of the network's keypoint whose heat map is a point. This and `spread_curve` are 1.3
-    times what rendered pictures give: on photos the network errs more than its heat maps say."""
+    """Expected error in the image of the network's keypoint whose heat map is a point. This and `spread_curve` give
+    some 1.3 times what rendered pictures do: on photos the network errs more than its heat maps say."""
     spread_curve: float = 3.1
     """Its growth with the square of the heat map's standard deviation."""
     correlation: float = 0.45
