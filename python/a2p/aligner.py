@@ -188,7 +188,7 @@ def read_crops(
     pairs: tuple[tuple[int, int], ...],
     camera: Camera,
 ) -> NetworkHands:
-    """Returns what the alignment network sees at the places of hands: in their boxes, so in those that were given."""
+    """Returns what the alignment network sees of hands: about the keypoints in their boxes, the caller's ones too."""
     windows = HandWindows(
         is_right=torch.tensor([hand.handedness == "right" for hand in seen]),
         boxes=torch.tensor([keypoints_box(hand.box_xyxy_px) for hand in seen], dtype=torch.float32),
